@@ -1,0 +1,26 @@
+"""Artifacts: immutable folders, named by a version, published by one rename, carrying their whole lineage.
+
+    <home>/artifacts/<kind>[/<partition>]/<version>/
+        artifact.json    kind, version, config, code version, facts, metrics, SHA-256 of every file
+        lineage.json     every artifact this one was built from, down to the videos
+        weights.safetensors, pictures/, ...
+    <home>/artifacts/<kind>[/<partition>]/CURRENT      the version made or chosen last
+    <home>/work/<kind>/[<partition>/]<version>/        resume state of unfinished training; scratch, may be deleted
+
+A version is a hash of what determines the content (config, code version, input versions), so building the same thing
+twice finds the first one. Nothing is pickled. The reading of lineage is in `emurl_core.lineage`.
+"""
+
+from emurl_core.artifacts.artifact import Artifact, ArtifactError, Input, artifact_id, file_sha256, version_of
+from emurl_core.artifacts.store import ArtifactStore, Draft
+
+__all__ = [
+    "Artifact",
+    "ArtifactError",
+    "ArtifactStore",
+    "Draft",
+    "Input",
+    "artifact_id",
+    "file_sha256",
+    "version_of",
+]

@@ -1,0 +1,267 @@
+"""The store: every artifact below one folder, found by kind, partition and version; and the drafts of new ones."""
+
+import errno
+import json
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import BaseModel
+from safetensors.torch import save_file
+
+from emurl_core.artifacts.artifact import (
+    Artifact,
+    ArtifactError,
+    Input,
+    artifact_id,
+    file_sha256,
+    plain,
+    read_json,
+)
+from emurl_core.configuration import home_folder
+
+FORMAT = 1
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}\Z")
+
+
+@dataclass
+class Draft:
+    """An artifact being written: put files under `path`, fill `facts` and `metrics`."""
+
+    path: Path
+    facts: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    def save_tensors(self, tensors: Mapping[str, torch.Tensor], name: str = "weights") -> None:
+        """Write `<name>.safetensors`."""
+        save_file(
+            {k: v.detach().cpu().contiguous() for k, v in tensors.items()}, self.path / f"{name}.safetensors"
+        )
+
+    def pictures(self) -> Path:
+        """The folder for PNG and GIF files, made on first use."""
+        folder = self.path / "pictures"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+
+class ArtifactStore:
+    """All artifacts below one folder.
+
+    Args:
+        home: the data folder; default `$EMURL_HOME`, else `data/`.
+    """
+
+    def __init__(self, home: Path | str | None = None) -> None:
+        self.home = Path(home).expanduser().resolve() if home else home_folder()
+        self.root = self.home / "artifacts"
+
+    def find(self, kind: str, version: str | None = None, partition: str | None = None) -> Artifact | None:
+        """The artifact, or None. Without a version: the current one. A version may be shortened to a unique prefix."""
+        folder = self._folder(kind, partition)
+        if version is None:
+            pointer = folder / "CURRENT"
+            if not pointer.is_file():
+                return None
+            version = pointer.read_text().strip()
+        elif not (folder / version).is_dir():
+            matches = [p.name for p in folder.glob(f"{_checked(version)}*") if p.is_dir()]
+            if len(matches) > 1:
+                raise ArtifactError(
+                    f"{kind} version {version!r} is ambiguous: {', '.join(sorted(matches))}; give more of it"
+                )
+            version = matches[0] if matches else version
+        path = folder / _checked(version)
+        return self._open(path, kind, partition) if path.is_dir() else None
+
+    def get(self, kind: str, version: str | None = None, partition: str | None = None) -> Artifact:
+        """Like `find`, but a missing artifact is an ArtifactError that says which stage makes it."""
+        artifact = self.find(kind, version, partition)
+        if artifact is None:
+            wanted = f"{kind}{f'/{partition}' if partition else ''}{f'@{version}' if version else ''}"
+            known = ", ".join(a.version for a in self.versions(kind, partition)) or "none"
+            raise ArtifactError(
+                f"found no artifact {wanted} under {self.root} (versions there: {known}); build it first: "
+                f"run its stage, or materialize the asset {kind!r}"
+            )
+        return artifact
+
+    def versions(self, kind: str, partition: str | None = None) -> list[Artifact]:
+        """Every published version, oldest first."""
+        folder = self._folder(kind, partition)
+        found = [self._open(p, kind, partition) for p in folder.glob("*") if (p / "artifact.json").is_file()]
+        return sorted(found, key=lambda a: a.record["created_utc"])
+
+    def partitions(self, kind: str) -> list[str]:
+        """Partitions of a partitioned kind that have at least one version."""
+        return sorted(p.name for p in (self.root / _checked(kind)).glob("*") if (p / "CURRENT").is_file())
+
+    def everything(self) -> Iterator[Artifact]:
+        """Every artifact of every kind, in no particular order."""
+        for record in sorted(self.root.rglob("artifact.json")):
+            relative = record.parent.relative_to(self.root).parts
+            if record.parent.name.startswith(".") or any(p.startswith(".") for p in relative):
+                continue
+            yield self._open(record.parent, relative[0], relative[1] if len(relative) == 3 else None)
+
+    def choose(self, artifact: Artifact) -> None:
+        """Make an existing version the current one."""
+        folder = self._folder(artifact.kind, artifact.partition)
+        staged = folder / f".CURRENT-{uuid.uuid4().hex}"
+        staged.write_text(artifact.version + "\n")
+        os.replace(staged, folder / "CURRENT")
+
+    def reuse(self, kind: str, version: str, partition: str | None = None) -> Artifact | None:
+        """The artifact if this very version was built before (it becomes the current one), else None."""
+        artifact = self.find(kind, version, partition)
+        if artifact is not None and artifact.version == version:
+            self.choose(artifact)
+            return artifact
+        return None
+
+    def work(self, kind: str, version: str, partition: str | None = None) -> Path:
+        """A folder for the resume state of an unfinished build of this version. Made if missing; removed by `draft`."""
+        folder = self._work_path(kind, version, partition)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    @contextmanager
+    def draft(
+        self,
+        kind: str,
+        version: str,
+        *,
+        config: BaseModel | Mapping[str, Any],
+        code_version: str,
+        inputs: Sequence[Input] = (),
+        partition: str | None = None,
+    ) -> Iterator[Draft]:
+        """Write an artifact and publish it by one rename when the block ends well; leave nothing when it does not.
+
+        Read the result with `get(kind, version, partition)`. Publishing a version that another process published
+        meanwhile keeps the first one.
+        """
+        folder = self._folder(kind, partition)
+        _checked(version)
+        staging = self.root / f".staging-{uuid.uuid4().hex}"
+        try:
+            with self.explain_full_disk(kind):
+                folder.mkdir(parents=True, exist_ok=True)
+                staging.mkdir()
+                draft = Draft(staging)
+                yield draft
+                self._publish(
+                    draft,
+                    folder / version,
+                    inputs,
+                    {
+                        "format": FORMAT,
+                        "kind": kind,
+                        "version": version,
+                        "partition": partition,
+                        "created_utc": datetime.now(UTC).isoformat(timespec="microseconds"),
+                        "code_version": code_version,
+                        "config": plain(config),
+                        "facts": draft.facts,
+                        "metrics": {k: float(v) for k, v in draft.metrics.items()},
+                        "inputs": [{"role": i.role, "id": i.artifact.id} for i in inputs],
+                    },
+                )
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+        self.choose(self._open(folder / version, kind, partition))
+        shutil.rmtree(self._work_path(kind, version, partition), ignore_errors=True)
+
+    @contextmanager
+    def explain_full_disk(self, what: str) -> Iterator[None]:
+        """Turn "no space left" into an ArtifactError that says how much there is and what to do."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            free = shutil.disk_usage(_existing_parent(self.root)).free
+            raise ArtifactError(
+                f"the disk is full: found {free:,} free bytes under {self.home} while writing {what}; nothing was "
+                "published. Free some space or set EMURL_HOME to another disk, then run the stage again"
+            ) from error
+
+    def _publish(self, draft: Draft, target: Path, inputs: Sequence[Input], record: dict[str, Any]) -> None:
+        _write_json(draft.path / "lineage.json", _lineage(record, inputs))
+        record["files"] = {
+            str(p.relative_to(draft.path)): {"bytes": p.stat().st_size, "sha256": file_sha256(p)}
+            for p in sorted(draft.path.rglob("*"))
+            if p.is_file()
+        }
+        _write_json(draft.path / "artifact.json", record)
+        try:
+            os.rename(draft.path, target)
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
+
+    def _work_path(self, kind: str, version: str, partition: str | None) -> Path:
+        return (
+            self.home
+            / "work"
+            / _checked(kind)
+            / (_checked(partition) if partition else ".")
+            / _checked(version)
+        )
+
+    def _folder(self, kind: str, partition: str | None) -> Path:
+        return self.root / _checked(kind) / (_checked(partition) if partition else ".")
+
+    def _open(self, path: Path, kind: str, partition: str | None) -> Artifact:
+        record = read_json(path / "artifact.json")
+        found = (record.get("format"), record.get("kind"), record.get("version"), record.get("partition"))
+        expected = (FORMAT, kind, path.name, partition)
+        if found != expected:
+            raise ArtifactError(
+                f"{path} is not the artifact its place says: found (format, kind, version, partition) = {found}, "
+                f"expected {expected}; move the folder away and build it again"
+            )
+        return Artifact(kind, path.name, partition, path, record)
+
+
+def _lineage(record: Mapping[str, Any], inputs: Sequence[Input]) -> dict[str, Any]:
+    own = artifact_id(record["kind"], record["partition"], record["version"])
+    keep = ("kind", "version", "partition", "created_utc", "code_version", "config", "facts", "metrics")
+    nodes: dict[str, Any] = {own: {k: record[k] for k in keep}}
+    edges: list[list[str]] = []
+    for given in inputs:
+        upstream = given.artifact.lineage
+        nodes |= upstream["nodes"]
+        edges += [e for e in upstream["edges"] if e not in edges]
+        edges.append([given.artifact.id, own, given.role])
+    return {"nodes": nodes, "edges": edges}
+
+
+def _checked(name: str) -> str:
+    # Names become folders: anything that could climb out of the store is refused.
+    if not _NAME.match(name):
+        raise ArtifactError(
+            f"found the name {name!r}, expected 1–200 letters, digits, '.', '_' or '-' that start with a letter or digit; rename it"
+        )
+    return name
+
+
+def _write_json(path: Path, value: Mapping[str, Any]) -> None:
+    with path.open("w") as f:
+        json.dump(value, f, indent=1, sort_keys=True)
+        f.flush()
+        os.fsync(f.fileno())
+
+
+def _existing_parent(path: Path) -> Path:
+    while not path.exists():
+        path = path.parent
+    return path

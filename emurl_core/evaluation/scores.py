@@ -1,0 +1,79 @@
+"""From episodes to numbers: what each player reached, how sure that is, and whether the agent is better than chance."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from emurl_core.evaluation.episodes import Episode
+from emurl_core.evaluation.statistics import Estimate, mean, median_steps, probability_of_improvement, share
+
+Groups = Mapping[str, Sequence[Episode]]
+"""Episodes by player."""
+
+
+def milestone_share(episodes: Sequence[Episode], milestone: str) -> Estimate:
+    """Share of the episodes that reached a milestone."""
+    return share(sum(milestone in e.reached for e in episodes), len(episodes))
+
+
+def steps_to(episodes: Sequence[Episode], milestone: str) -> np.ndarray:
+    """(N,) float: steps to a milestone, NaN where it was not reached."""
+    return np.array([e.reached.get(milestone, np.nan) for e in episodes], np.float64)
+
+
+def true_reached(episodes: Sequence[Episode]) -> np.ndarray:
+    """(N,) float64 in [0, 1]: the furthest that each episode truly got."""
+    return np.array([e.true_progress.max() for e in episodes], np.float64)
+
+
+def learned_reached(episodes: Sequence[Episode]) -> np.ndarray:
+    """(N,) float64 in [0, 1]: the furthest that the reward model believes each episode got."""
+    return np.array([e.learned_progress.max() for e in episodes], np.float64)
+
+
+def scores(groups: Groups, milestones: Sequence[str], intro: str | None, seed: int = 0) -> dict[str, float]:
+    """Flat metrics `<player>/<name>`, estimates with `_low` and `_high` beside, and `comparison/<name>`.
+
+    `steps_to/<milestone>` is there when at least half of the player's episodes reached it. The comparison is of the
+    stochastic policy with random buttons, by true progress; by learned progress in a game whose truth is not known.
+    """
+    found: dict[str, float] = {}
+    for player, episodes in groups.items():
+        found[f"{player}/episodes"] = len(episodes)
+        _put(found, f"{player}/learned_progress", mean(learned_reached(episodes), seed))
+        if not milestones:
+            continue
+        _put(found, f"{player}/true_progress", mean(true_reached(episodes), seed))
+        if intro:
+            _put(found, f"{player}/intro_left", milestone_share(episodes, intro))
+        for milestone in milestones:
+            _put(found, f"{player}/reached/{milestone}", milestone_share(episodes, milestone))
+            if (steps := median_steps(steps_to(episodes, milestone))) is not None:
+                found[f"{player}/steps_to/{milestone}"] = steps
+    if "stochastic" in groups and "random" in groups:
+        found |= _compare(groups, found, bool(milestones), intro)
+    return found
+
+
+def _compare(groups: Groups, found: Mapping[str, float], truth: bool, intro: str | None) -> dict[str, float]:
+    key, reached = ("true_progress", true_reached) if truth else ("learned_progress", learned_reached)
+    agent, chance = (
+        Estimate(*(found[f"{player}/{key}{end}"] for end in ("", "_low", "_high")))
+        for player in ("stochastic", "random")
+    )
+    compared = {
+        "comparison/gain": agent.value - chance.value,
+        "comparison/above_random": float(agent.above(chance)),
+        "comparison/below_random": float(chance.above(agent)),
+        "comparison/probability_of_improvement": probability_of_improvement(
+            reached(groups["stochastic"]), reached(groups["random"])
+        ),
+    }
+    ours, theirs = (found.get(f"{player}/steps_to/{intro}") for player in ("stochastic", "random"))
+    if ours is not None and theirs is not None:
+        compared["comparison/intro_steps_ratio"] = ours / theirs
+    return compared
+
+
+def _put(found: dict[str, float], name: str, estimate: Estimate) -> None:
+    found[name], found[f"{name}_low"], found[f"{name}_high"] = estimate

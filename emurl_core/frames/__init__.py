@@ -1,0 +1,28 @@
+"""From a video to Game Boy frames: find the screen, read two frames a second, undo scale and palette, store, split.
+
+`extract` makes one `frames` artifact of one video; `build_dataset` pins many of them with a split; `FrameDataset` is what
+the trainers read.
+"""
+
+from emurl_core.frames.dataset import DatasetConfig, EmptyDatasetError, FrameDataset, RunFrames, build_dataset
+from emurl_core.frames.decode import VideoError
+from emurl_core.frames.extract import FramesConfig, NoGameScreenError, extract
+from emurl_core.frames.rectangle import Rect, Segment
+from emurl_core.frames.screen_finder import FinderConfig, Findings, find_segments
+
+__all__ = [
+    "DatasetConfig",
+    "EmptyDatasetError",
+    "FinderConfig",
+    "Findings",
+    "FrameDataset",
+    "FramesConfig",
+    "NoGameScreenError",
+    "Rect",
+    "RunFrames",
+    "Segment",
+    "VideoError",
+    "build_dataset",
+    "extract",
+    "find_segments",
+]

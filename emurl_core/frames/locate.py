@@ -1,0 +1,123 @@
+"""From pictures that share a layout to the rectangle of the game: activity, then the lattice.
+
+Cutting a video into such stretches is the work of `screen_finder`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from emurl_core.frames.activity import activity_map
+from emurl_core.frames.candidates import find_candidates, snap_edges
+from emurl_core.frames.lattice import Axis, AxisFit, busy_lines, counts
+from emurl_core.frames.rectangle import Rect
+from emurl_core.frames.resample import KERNELS, Kernel
+
+_LINE_PICTURES = 12
+
+
+@dataclass(frozen=True)
+class Found:
+    """A rectangle and the evidence for it.
+
+    Attributes:
+        contrast: how well the sides part motion from standstill; about 1.3 for a clean layout, 0 for none.
+        sharpness: how much worse a lattice half a pixel off explains the picture, in [0, 1]: 0 for a webcam, above 0.8
+            for a Game Boy picture.
+    """
+
+    rect: Rect
+    kernel: Kernel
+    contrast: float
+    sharpness: float
+
+
+def locate(lumas: Sequence[np.ndarray]) -> Found | None:
+    """The game's rectangle in pictures of one layout (`n × (H, W) uint8`), or None where nothing like a game moves."""
+    if len(lumas) < 3:
+        return None
+    activity = activity_map(lumas)
+    best: Found | None = None
+    for candidate in find_candidates(activity):
+        if candidate.contrast < 0.15 or (best is not None and candidate.contrast < 0.5 * best.contrast):
+            continue
+        rough = snap_edges(activity, candidate.rect, reach_px=max(8, round(0.03 * lumas[0].shape[0])))
+        found = fit_lattice(lumas, rough, candidate.contrast)
+        found = _whole_pixel(activity, found)
+        if best is None or _merit(found) > _merit(best):
+            best = found
+        if best.sharpness > 0.85 and best.contrast > 1.0:
+            break
+    return best
+
+
+def fit_lattice(lumas: Sequence[np.ndarray], rough: Rect, contrast: float, reach_px: float = 1.5) -> Found:
+    """Refine a rectangle that is right to `reach_px`."""
+    chosen = [lumas[round(i)] for i in np.linspace(0, len(lumas) - 1, min(len(lumas), _LINE_PICTURES))]
+    x_axis = Axis(busy_lines(chosen, rough, across=True), counts(True))
+    y_axis = Axis(busy_lines(chosen, rough, across=False), counts(False))
+    x = x_axis.search(rough.x, rough.x + rough.w, reach_px)
+    y = y_axis.search(rough.y, rough.y + rough.h, reach_px)
+
+    def cost(kernel: Kernel) -> float:
+        return x_axis.misfit(x.start, x.end, kernel) + y_axis.misfit(y.start, y.end, kernel)
+
+    kernel = min((x.kernel, y.kernel), key=cost)
+    rect = Rect(x.start, y.start, x.end - x.start, y.end - y.start)
+    return Found(rect, kernel, contrast, min(_sharpness(x_axis, x), _sharpness(y_axis, y)))
+
+
+def judge_rect(lumas: Sequence[np.ndarray], rect: Rect) -> Found:
+    """The interpolation that fits a given rectangle best."""
+    x_axis = Axis(busy_lines(lumas, rect, across=True), counts(True))
+    y_axis = Axis(busy_lines(lumas, rect, across=False), counts(False))
+
+    def fits(kernel: Kernel) -> tuple[AxisFit, AxisFit]:
+        x = x_axis.misfit(rect.x, rect.x + rect.w, kernel)
+        y = y_axis.misfit(rect.y, rect.y + rect.h, kernel)
+        return AxisFit(rect.x, rect.x + rect.w, kernel, x), AxisFit(rect.y, rect.y + rect.h, kernel, y)
+
+    x, y = min((fits(k) for k in KERNELS), key=lambda pair: pair[0].misfit + pair[1].misfit)
+    return Found(rect, x.kernel, 1.0, min(_sharpness(x_axis, x), _sharpness(y_axis, y)))
+
+
+def _sharpness(axis: Axis, fit: AxisFit) -> float:
+    half = (fit.end - fit.start) / axis.count / 2
+    wrong = 0.5 * sum(axis.misfit(fit.start + d, fit.end + d, fit.kernel) for d in (half, -half))
+    return float(np.clip(1 - fit.misfit / max(wrong, 1e-9), 0, 1))
+
+
+def _merit(found: Found) -> float:
+    return found.sharpness**2 * (0.3 + found.contrast)
+
+
+def _whole_pixel(activity: np.ndarray, found: Found) -> Found:
+    """Shift by whole Game Boy pixels to where activity begins and ends: the lattice itself looks the same there."""
+    rect = found.rect
+    sx, sy = rect.scale
+    root = np.sqrt(activity)
+    top, bottom = max(0, round(rect.y + 4 * sy)), round(rect.y + rect.h - 4 * sy)
+    left, right = max(0, round(rect.x + 4 * sx)), round(rect.x + rect.w - 4 * sx)
+    dx = _shift(root[top:bottom].mean(0), rect.x, sx, counts(True))
+    dy = _shift(root[:, left:right].mean(1), rect.y, sy, counts(False))
+    moved = Rect(rect.x + dx * sx, rect.y + dy * sy, rect.w, rect.h)
+    return Found(moved, found.kernel, found.contrast, found.sharpness)
+
+
+def _shift(profile: np.ndarray, start: float, scale: float, count: int) -> int:
+    sums = np.concatenate([[0.0], np.cumsum(profile)])
+
+    def mean(a: float, b: float) -> float:
+        edges = np.clip(np.array([a, b]) * scale + start, 0, len(profile))
+        return float(np.diff(np.interp(edges, np.arange(len(sums)), sums))[0]) / ((b - a) * scale)
+
+    best, best_rise = 0, -np.inf
+    for d in (0, -1, 1, -2, 2):
+        rise = (
+            mean(d, d + 1) - mean(d - 1, d) + mean(d + count - 1, d + count) - mean(d + count, d + count + 1)
+        )
+        # A shift must be clearly better than staying.
+        if rise > best_rise + (0.05 if d else 0):
+            best, best_rise = d, rise
+    return best

@@ -1,0 +1,62 @@
+"""One layout of a video: where the game is, how to read it, and whether a picture shows it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from emurl_core.frames.decode import Picture
+from emurl_core.frames.locate import Found
+from emurl_core.frames.shades import Reading, ScreenReader
+from emurl_core.frames.surroundings import Surroundings
+
+_PALETTE_PICTURES = 12
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a picture shows at the screen's place; `reason` is empty when that is the game."""
+
+    reading: Reading
+    reason: str
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Rectangle, reader and surroundings learnt from pictures of one layout.
+
+    Attributes:
+        usual_misfit: what of such a picture the lattice does not explain, as a median.
+    """
+
+    found: Found
+    reader: ScreenReader
+    surroundings: Surroundings
+    usual_misfit: float
+
+    @classmethod
+    def learn(cls, pictures: Sequence[Picture], found: Found) -> "Scene":
+        """From pictures of which most show the game."""
+        chosen = [
+            pictures[round(i)]
+            for i in np.linspace(0, len(pictures) - 1, min(_PALETTE_PICTURES, len(pictures)))
+        ]
+        reader = ScreenReader.fit(chosen, found.rect, found.kernel)
+        usual = float(np.median([reader.misfit(p) for p in chosen]))
+        return cls(found, reader, Surroundings.learn(pictures, found.rect), usual)
+
+    def judge(self, picture: Picture, max_residual: float) -> Verdict:
+        """Read a picture and say whether it is the game."""
+        reading = self.reader.read(picture)
+        if not self.surroundings.same(picture):
+            return Verdict(reading, "another layout or a card")
+        if reading.residual > max_residual:
+            return Verdict(reading, "colours of no game picture")
+        # Without anything still around it only the lattice tells a card from the game.
+        if (
+            not self.surroundings.known
+            and not reading.blank
+            and self.reader.misfit(picture) > 4 * self.usual_misfit + 0.05
+        ):
+            return Verdict(reading, "no Game Boy pixels")
+        return Verdict(reading, "")

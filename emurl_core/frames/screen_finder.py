@@ -1,0 +1,171 @@
+"""Finds the Game Boy screen in a video: which rectangle from when to when, and where there is none.
+
+Pictures (keyframes, mostly) are cut where the layout changes; each stretch is searched once (`locate`); a reader learnt
+from it then says of every picture whether it shows the game there; where the answer changes, a closer look between the
+two pictures finds the moment. Crops given by hand (`manual_crops`) are used as they are.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from emurl_core.configuration import StageConfig
+from emurl_core.frames.activity import layout_changes
+from emurl_core.frames.decode import Picture, VideoInfo, probe, read_every, read_keyframes
+from emurl_core.frames.locate import Found, locate
+from emurl_core.frames.rectangle import Segment
+from emurl_core.frames.scene import Scene
+
+FINDER_VERSION = "1"
+
+
+class FinderConfig(StageConfig):
+    """How hard to look for the screen."""
+
+    keyframes: int = 96
+    """Keyframes looked at, at most, evenly over the video."""
+    min_pictures: int = 24
+    """Where there are fewer keyframes, pictures are decoded in between."""
+    max_residual: float = 0.8
+    """A picture whose distance from the palette is above this is no game; 1 is what any photograph has."""
+    review_below: float = 0.7
+    """Segments with less confidence are flagged for review."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Segments in time order without gaps, and the scenes of those that have a rectangle."""
+
+    info: VideoInfo
+    segments: tuple[Segment, ...]
+    scenes: tuple[Scene | None, ...]
+
+    @property
+    def found(self) -> bool:
+        """Whether there is a game at all."""
+        return any(s.rect for s in self.segments)
+
+    def at(self, pts_s: float) -> int | None:
+        """Index of the segment that covers a time."""
+        return next((i for i, s in enumerate(self.segments) if s.t0_s - 1e-6 <= pts_s < s.t1_s), None)
+
+
+def find_segments(video: Path, config: FinderConfig | None = None) -> Findings:
+    """Find the game in a video file. Raises VideoError when it cannot be read."""
+    config = config or FinderConfig()
+    info = probe(video)
+    pictures = _pictures(video, info, config)
+    scenes = _scenes(video, pictures, config)
+    if not scenes or not pictures:
+        end = info.start_s + info.duration_s
+        return Findings(info, (Segment(info.start_s, end, None, 0.0, True),), (None,))
+    labels = [_label(p, scenes, config) for p in pictures]
+    cuts = _cuts(video, info, pictures, labels, scenes, config)
+    return _findings(info, cuts, scenes, config)
+
+
+def _pictures(video: Path, info: VideoInfo, config: FinderConfig) -> list[Picture]:
+    pictures = [p.copy() for p in read_keyframes(video, config.keyframes)]
+    if len(pictures) < config.min_pictures and info.duration_s > 0:
+        interval = max(info.duration_s / config.min_pictures, 0.25)
+        pictures = [p.copy() for p in read_every(video, interval)]
+    return pictures
+
+
+def _scenes(video: Path, pictures: Sequence[Picture], config: FinderConfig) -> list[Scene]:
+    cuts = [0, *layout_changes([p.y for p in pictures]), len(pictures)]
+    parts = [list(pictures[a:b]) for a, b in pairwise(cuts) if b > a]
+    scenes: list[Scene] = []
+    for part in sorted(parts, key=len, reverse=True):
+        shown = [_share_shown(s, part, config) for s in scenes]
+        if shown and max(shown) >= 0.6:
+            continue
+        scene = _scene(_denser(video, part, config), config)
+        if scene is not None:
+            scenes.append(scene)
+    return scenes
+
+
+def _denser(video: Path, part: list[Picture], config: FinderConfig) -> list[Picture]:
+    start, end = part[0].pts_s, part[-1].pts_s
+    if len(part) >= 10 or end - start < 2:
+        return part
+    return [p.copy() for p in read_every(video, max(0.5, (end - start) / config.min_pictures), start, end)]
+
+
+def _scene(pictures: list[Picture], config: FinderConfig) -> Scene | None:
+    found = locate([p.y for p in pictures])
+    if found is None or found.sharpness < 0.2:
+        return None
+    scene = Scene.learn(pictures, found)
+    return scene if _share_shown(scene, pictures, config) >= 0.5 else None
+
+
+def _share_shown(scene: Scene, pictures: Sequence[Picture], config: FinderConfig) -> float:
+    return float(np.mean([not scene.judge(p, config.max_residual).reason for p in pictures]))
+
+
+def _label(picture: Picture, scenes: Sequence[Scene], config: FinderConfig) -> int | None:
+    verdicts = [s.judge(picture, config.max_residual) for s in scenes]
+    good = [(v.reading.residual, i) for i, v in enumerate(verdicts) if not v.reason]
+    return min(good)[1] if good else None
+
+
+def _cuts(
+    video: Path,
+    info: VideoInfo,
+    pictures: Sequence[Picture],
+    labels: list[int | None],
+    scenes: Sequence[Scene],
+    config: FinderConfig,
+) -> list[tuple[float, int | None]]:
+    """Start times and labels of runs of like pictures, each start found to a frame."""
+    starts: list[tuple[float, int | None]] = [(pictures[0].pts_s, labels[0])]
+    for before, after, old, new in zip(pictures, pictures[1:], labels, labels[1:], strict=False):
+        if old == new:
+            continue
+        moment, since = after.pts_s, before.pts_s
+        for step_s in (0.5, 1 / max(info.fps, 10.0)):
+            if moment - since > step_s:
+                since, moment = _narrow(video, since, moment, step_s, lambda p, old=old: _label(p, scenes, config) != old)
+        starts.append((moment, new))
+    return starts
+
+
+def _narrow(
+    video: Path, since_s: float, until_s: float, step_s: float, changed: Callable[[Picture], bool]
+) -> tuple[float, float]:
+    """The last time before and the first time after a change between two times, `step_s` apart."""
+    for picture in read_every(video, step_s, since_s + step_s, until_s):
+        if changed(picture):
+            return since_s, picture.pts_s
+        since_s = picture.pts_s
+    return since_s, until_s
+
+
+def _findings(
+    info: VideoInfo, cuts: list[tuple[float, int | None]], scenes: Sequence[Scene], config: FinderConfig
+) -> Findings:
+    end = max(info.start_s + info.duration_s, cuts[-1][0])
+    times = [*(t for t, _ in cuts), end]
+    segments, used = [], []
+    for i, (start, label) in enumerate(cuts):
+        scene = None if label is None else scenes[label]
+        confidence = _confidence(scene.found) if scene else 1.0
+        rect = scene.found.rect if scene else None
+        kernel = scene.found.kernel if scene else "linear"
+        segments.append(
+            Segment(start, times[i + 1], rect, confidence, confidence < config.review_below, kernel=kernel)
+        )
+        used.append(scene)
+    return Findings(info, tuple(segments), tuple(used))
+
+
+def _confidence(found: Found) -> float:
+    """Belief in a rectangle, in [0, 1]: clear sides and a lattice that fits."""
+    sides = np.clip(found.contrast / 1.1, 0, 1)
+    lattice = np.clip((found.sharpness - 0.2) / 0.5, 0, 1)
+    return float(np.sqrt(sides * lattice))

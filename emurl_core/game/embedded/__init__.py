@@ -1,0 +1,13 @@
+"""LAMPLIGHT, the small Game Boy RPG that ships with EmuRL: its ROM, its source, its world and its state as data.
+
+`state.py` reads the true state out of work RAM, `world.py` holds maps and milestones, `paths.py` walks them. The
+Makefile rebuilds `embedded.gb` byte for byte. Evaluation, scripted players and tests use this; a policy sees pictures.
+"""
+
+from pathlib import Path
+
+ROM_PATH = Path(__file__).with_name("embedded.gb")
+"""The built ROM, 32 KiB, own code and art throughout."""
+
+ROM_SHA1 = "3b0635d58c2f6a82409f642c37096acde3f89d69"
+"""SHA-1 of the file at `ROM_PATH`."""

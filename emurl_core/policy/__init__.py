@@ -1,0 +1,23 @@
+"""Policy: learns to play from frames alone, paid by the progress that the reward model sees.
+
+`train` is the stage, `agent` plays with what it made. The parts: `network` (VQPolicy), `sight` (frames to tokens and progress,
+each distinct frame once), `reward` (what is paid), `rollout` (playing), `ppo` (learning from it), `learning` (the loop),
+`checkpoint` (resume states).
+"""
+
+from emurl_core.policy.agent import Agent, Policy, load_policy
+from emurl_core.policy.configuration import PolicyConfig
+from emurl_core.policy.network import PolicyShape, VQPolicy
+from emurl_core.policy.sight import Sight
+from emurl_core.policy.train import train_policy
+
+__all__ = [
+    "Agent",
+    "Policy",
+    "PolicyConfig",
+    "PolicyShape",
+    "Sight",
+    "VQPolicy",
+    "load_policy",
+    "train_policy",
+]

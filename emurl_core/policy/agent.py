@@ -1,0 +1,129 @@
+"""A finished policy, to play with: from frames to buttons.
+
+    policy = load_policy(artifact, store)
+    agent = policy.agent(seeds=range(16))
+    actions = agent.act(frames)                  # (16, 144, 160) uint8 -> (16,) int64 in [0, 8)
+    actions = agent.act(frames, started=mask)    # where an episode begins with this frame
+
+A policy sees frames only. Which episodes are played, and what they are worth, is in `emurl_core.evaluation`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from emurl_core.artifacts import Artifact, ArtifactError, ArtifactStore
+from emurl_core.policy.configuration import PolicyConfig
+from emurl_core.policy.memory import Memory, draw_actions
+from emurl_core.policy.network import PolicyShape, VQPolicy
+from emurl_core.policy.sight import Sight, look_with
+from emurl_core.reward import load_reward
+from emurl_core.screen import Button
+from emurl_core.tokenizer import load_tokenizer, require_same_codebook
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A trained network with the eyes it was trained with."""
+
+    network: VQPolicy
+    sight: Sight
+    """Its tokens, and the learned progress of frames: for display and evaluation, the network does not see it."""
+    device: torch.device
+    facts: Mapping[str, object]
+    """Of the artifact: game, rom_sha1, codebook_sha256, ..."""
+
+    @property
+    def allowed(self) -> tuple[Button, ...]:
+        """Buttons that it may press."""
+        return tuple(b for b in Button if self.network.allowed[b])
+
+    def agent(self, seeds: Sequence[int], greedy: bool = False) -> "Agent":
+        """A player of `len(seeds)` episodes side by side. Each draws from a stream of its own."""
+        return Agent(self, seeds, greedy)
+
+
+class Agent:
+    """A policy with the memory of the episodes it plays.
+
+    Args:
+        seeds: one for each episode; the same seed and frames give the same buttons.
+        greedy: press the likeliest button instead of drawing one.
+    """
+
+    def __init__(self, policy: Policy, seeds: Sequence[int], greedy: bool = False) -> None:
+        self._policy, self._greedy = policy, greedy
+        self._streams = [np.random.default_rng(seed) for seed in seeds]
+        self._memory = Memory(len(seeds), policy.network.shape.frames)
+        self._last: np.ndarray | None = None
+        self.probabilities = np.zeros((len(seeds), len(Button)), np.float32)
+        """(B, 8): chances of each button in the last `act`."""
+        self.values = np.zeros(len(seeds), np.float32)
+        """(B,): what the policy expected of the future in the last `act`, in normalised reward."""
+        self.progress = np.zeros(len(seeds), np.float32)
+        """(B,) in [0, 1]: learned progress of the frames of the last `act`."""
+
+    @torch.no_grad()
+    def act(self, frames: np.ndarray, started: np.ndarray | None = None) -> np.ndarray:
+        """Buttons for the frames that now show: `(B, 144, 160) uint8 in [0, 4) -> (B,) int64 in [0, 8)`.
+
+        Args:
+            started: `(B,) bool`, episodes that begin with this frame; the first call begins all.
+        """
+        tokens, self.progress = self._policy.sight(frames)
+        fresh = np.ones(len(frames), bool) if self._last is None else np.zeros(len(frames), bool)
+        fresh = fresh if started is None else fresh | started
+        if self._last is not None:
+            self._memory.see(tokens, self._last)
+        self._memory.start(tokens[fresh], fresh)
+        device = self._policy.device
+        logits, values = self._policy.network(
+            self._memory.stacks.to(device), self._memory.previous.to(device)
+        )
+        log_all = logits.double().log_softmax(-1).cpu().numpy()
+        self.probabilities, self.values = np.exp(log_all).astype(np.float32), values.cpu().numpy()
+        if self._greedy:
+            self._last = log_all.argmax(1)
+        else:
+            noise = np.stack([stream.random(len(Button)) for stream in self._streams])
+            self._last = draw_actions(log_all, noise)
+        return self._last.copy()
+
+
+def load_policy(artifact: Artifact, store: ArtifactStore, device: torch.device | str = "cpu") -> Policy:
+    """A trained policy with the tokenizer and reward model it was trained with, which its lineage names.
+
+    Raises ArtifactError when something is missing, damaged, of another kind, or built on another codebook.
+    """
+    device = torch.device(device)
+    inputs = inputs_of(artifact.expect("policy"), store)
+    require_same_codebook(artifact, inputs["tokenizer"])
+    weights = artifact.tensors()
+    try:
+        shape = dict(artifact.facts["network"])
+        network = VQPolicy(PolicyShape(**shape | {"masked": tuple(shape["masked"])}))
+        network.load_state_dict(weights)
+    except (RuntimeError, KeyError, TypeError) as error:
+        raise ArtifactError(
+            f"{artifact.id} does not fit this code: found {' '.join(str(error).split())}; expected the weights that its config "
+            "describes: train the policy again"
+        ) from error
+    look = look_with(
+        load_tokenizer(inputs["tokenizer"], device), load_reward(inputs["reward_model"], device), device
+    )
+    capacity = PolicyConfig.model_validate(artifact.config).cached_frames
+    return Policy(
+        network.to(device).eval().requires_grad_(False), Sight(look, capacity), device, artifact.facts
+    )
+
+
+def inputs_of(artifact: Artifact, store: ArtifactStore) -> dict[str, Artifact]:
+    """The artifacts that one was built from, by role. Raises ArtifactError when one is gone."""
+    found = {}
+    for given in artifact.record["inputs"]:
+        place, version = given["id"].rsplit("@", 1)
+        kind, _, partition = place.partition("/")
+        found[given["role"]] = store.get(kind, version, partition or None)
+    return found

@@ -1,0 +1,139 @@
+"""All numbers of policy training, and the two named sets of them."""
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from emurl_core.configuration import StageConfig
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "classic": {
+        "reward_interval": 64,
+        "progress_window": 1,
+        "time_penalty": 0.001,
+        "normalise_rewards": False,
+        "return_filter": 0.8,
+        "gamma": 0.99,
+        "entropy_start": 0.01,
+        "entropy_end": 0.01,
+    },
+}
+"""What each preset changes. `classic` is the earlier system, kept for comparison: its agent stayed in the title screen."""
+
+
+class PolicyConfig(StageConfig):
+    """Training of the policy with PPO on learned progress. Its network has the shape of the dynamics model's."""
+
+    preset: Literal["default", "classic"] = "default"
+    """Named set of numbers. A setting that is left at its default takes the preset's number."""
+    seed: int = 0
+    """Seed of the initial weights, of the episodes and of every draw."""
+    pretrained: bool = True
+    """Start the transformer from the dynamics model; False starts from random weights of the same shape."""
+    frame_stack: int = Field(3, ge=1, le=16)
+    """Frames that the policy sees at once, the newest included."""
+    mask_buttons: bool = True
+    """Never press the buttons that do nothing useful in the game (Select)."""
+
+    iterations: int = Field(12_000, ge=1)
+    """Rounds of rollout and update. Environment steps in all: iterations × envs × rollout_steps."""
+    envs: int = Field(32, ge=1)
+    """Emulators played at once."""
+    workers: int = Field(8, ge=0)
+    """Processes that the emulators are spread over; 0 plays them in this one."""
+    rollout_steps: int = Field(128, ge=1)
+    """Steps of 30 emulator frames that each emulator plays between two updates."""
+    episode_steps: int = Field(2_000, ge=1)
+    """Steps after which an episode is cut and a new one begins at power-on."""
+
+    reward_interval: int = Field(8, ge=1)
+    """Steps between two rewards, each the difference of progress since the last one."""
+    progress_window: int = Field(8, ge=1)
+    """Progress is the mean over this many of the newest frames."""
+    time_penalty: float = Field(0.0, ge=0)
+    """Taken off per step, in shares of a run. Keep it below a tenth of what an expert's step gains."""
+    normalise_rewards: bool = True
+    """Divide rewards by the running deviation of the discounted return."""
+    reward_clip: float = Field(5.0, gt=0)
+    """Rewards are clipped to ± this, after normalisation."""
+    return_filter: float = Field(1.0, gt=0, le=1)
+    """Share of episodes, best returns first, that the policy learns from in each iteration. The value learns from all."""
+
+    epochs: int = Field(3, ge=1)
+    """Passes over each rollout."""
+    minibatch_size: int = Field(512, ge=1)
+    """Steps in one update."""
+    learning_rate: float = Field(2.5e-4, gt=0)
+    """Adam's step size at the start."""
+    anneal_learning_rate: bool = True
+    """Lower the step size linearly to zero over the training."""
+    gamma: float = Field(0.998, gt=0, le=1)
+    """Discount per step."""
+    gae_lambda: float = Field(0.95, ge=0, le=1)
+    """How far advantages trust rewards over values (Schulman et al. 2016)."""
+    clip: float = Field(0.2, gt=0)
+    """How far an update may move the probability ratio."""
+    value_clip: float = Field(0.0, ge=0)
+    """How far an update may move a value; 0 does not clip."""
+    value_coefficient: float = Field(0.5, ge=0)
+    """Weight of the value loss."""
+    entropy_start: float = Field(0.003, ge=0)
+    """Weight of the entropy bonus at the start."""
+    entropy_end: float = Field(0.0003, ge=0)
+    """Weight of the entropy bonus at the end, reached linearly."""
+    normalise_advantages: bool = True
+    """Give the advantages of each minibatch mean 0 and deviation 1."""
+    gradient_norm: float = Field(0.5, gt=0)
+    """Gradients are scaled down to this global norm."""
+    target_kl: float = Field(0.0, ge=0)
+    """An iteration's updates end early when the policy has moved further than this; 0 never ends early."""
+
+    cached_frames: int = Field(65_536, ge=1)
+    """Distinct frames whose tokens and progress are remembered, so that what repeats is not computed again."""
+    checkpoint_every_s: float = Field(60.0, ge=0)
+    """Seconds between two resume states."""
+    kept_checkpoints: int = Field(2, ge=1)
+    """Newest resume states kept."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _apply_preset(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        numbers = PRESETS.get(given.get("preset", "default"), {})
+        # Command lines hand over every field: one at its default counts as not chosen.
+        untouched = {
+            k: v
+            for k, v in numbers.items()
+            if given.get(k, cls.model_fields[k].default) == cls.model_fields[k].default
+        }
+        return given | untouched
+
+    @model_validator(mode="after")
+    def _rollout_holds_a_minibatch(self) -> "PolicyConfig":
+        if self.minibatch_size > self.rollout_size:
+            raise ValueError(
+                f"found minibatch_size={self.minibatch_size}, expected at most envs × rollout_steps = {self.rollout_size}; "
+                "lower it, or raise one of the others"
+            )
+        return self
+
+    @property
+    def rollout_size(self) -> int:
+        """Environment steps in one iteration."""
+        return self.envs * self.rollout_steps
+
+    @property
+    def environment_steps(self) -> int:
+        """Environment steps in all."""
+        return self.iterations * self.rollout_size
+
+    def learning_rate_at(self, iteration: int) -> float:
+        """Adam's step size in one iteration, from 0."""
+        return self.learning_rate * (1 - iteration / self.iterations if self.anneal_learning_rate else 1.0)
+
+    def entropy_coefficient_at(self, iteration: int) -> float:
+        """Weight of the entropy bonus in one iteration, from 0."""
+        done = iteration / max(1, self.iterations - 1)
+        return self.entropy_start + (self.entropy_end - self.entropy_start) * done

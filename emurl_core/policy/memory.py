@@ -1,0 +1,55 @@
+"""What a policy remembers of an episode: the tokens of the newest frames, and the button it pressed last.
+
+The same memory is kept in training (`rollout`) and when a finished policy plays (`agent`).
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from emurl_core.screen import TOKENS, Button
+
+NO_BUTTON = len(Button)
+"""`previous` at an episode's start."""
+
+
+class Memory:
+    """Memories of B episodes that run side by side."""
+
+    def __init__(self, episodes: int, frames: int) -> None:
+        self._stacks = np.zeros((episodes, frames, TOKENS), np.int16)
+        self._previous = np.full(episodes, NO_BUTTON, np.int64)
+
+    @property
+    def stacks(self) -> Tensor:
+        """(B, frames, 90) int16, newest frame last; a copy."""
+        return torch.from_numpy(self._stacks.copy())
+
+    @property
+    def previous(self) -> Tensor:
+        """(B,) int64 in [0, 8], `NO_BUTTON` at an episode's start; a copy."""
+        return torch.from_numpy(self._previous.copy())
+
+    def start(self, tokens: np.ndarray, rows: np.ndarray | slice = slice(None)) -> None:
+        """Begin episodes in `rows` at frames of these tokens, `(R, 90)`: as if they had stood there for long."""
+        self._stacks[rows] = tokens[:, None]
+        self._previous[rows] = NO_BUTTON
+
+    def see(self, tokens: np.ndarray, actions: np.ndarray) -> None:
+        """Buttons `(B,)` were pressed and led to frames of these tokens, `(B, 90)`."""
+        self._stacks = np.concatenate([self._stacks[:, 1:], tokens[:, None].astype(np.int16)], axis=1)
+        self._previous = actions.astype(np.int64)
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything needed to go on."""
+        return {"stacks": self.stacks, "previous": self.previous}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on from `state()`."""
+        self._stacks, self._previous = state["stacks"].numpy().copy(), state["previous"].numpy().copy()
+
+
+def draw_actions(log_probabilities: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Draw a button from each row by the Gumbel-max trick: `(B, 8) float, (B, 8) uniform in [0, 1) -> (B,) int64`."""
+    tiny = np.finfo(np.float64).tiny
+    return (log_probabilities - np.log(-np.log(noise + tiny) + tiny)).argmax(1)

@@ -1,0 +1,102 @@
+"""What PPO is paid: the gain of learned progress. RAM has no part in it.
+
+The progress of single frames jitters by more than a step's true gain, so it is smoothed and paid out as differences over
+several steps. The differences telescope: over an episode they add up to progress at its end minus progress at its start,
+whatever lies between, so walking in a circle pays nothing. How a frame's progress is estimated is in `emurl_core.reward`.
+"""
+
+import numpy as np
+import torch
+
+
+class ProgressReward:
+    """Rewards of E episodes that run side by side, from the progress of each new frame.
+
+    Args:
+        interval: steps between two payments; what is owed at an episode's end is paid then.
+        window: frames that progress is averaged over, fewer at an episode's start.
+        penalty: taken off every step.
+    """
+
+    def __init__(self, envs: int, interval: int, window: int, penalty: float) -> None:
+        self._interval, self._penalty = interval, penalty
+        self._recent = np.zeros((envs, window), np.float64)
+        self._steps = np.zeros(envs, np.int64)
+        self._paid = np.zeros(envs, np.float64)
+
+    @property
+    def progress(self) -> np.ndarray:
+        """(E,) float64: smoothed progress now."""
+        window = self._recent.shape[1]
+        seen = np.minimum(self._steps + 1, window)
+        return self._recent.sum(1) / seen
+
+    def start(self, progress: np.ndarray, rows: np.ndarray | slice = slice(None)) -> None:
+        """Begin episodes in `rows` at frames of this progress: `(R,) float`."""
+        self._recent[rows] = 0
+        self._recent[rows, 0] = progress
+        self._steps[rows] = 0
+        self._paid[rows] = self.progress[rows]
+
+    def step(self, progress: np.ndarray, ended: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rewards of a step that led to frames of this progress, `(E,) float`; `ended (E,) bool` are the last of theirs.
+
+        Returns `(reward, gain)`, both `(E,) float64`: the gain without the penalty, 0 on steps that are not paid.
+        """
+        self._steps += 1
+        self._recent[np.arange(len(progress)), self._steps % self._recent.shape[1]] = progress
+        due = ended | (self._steps % self._interval == 0)
+        now = self.progress
+        gain = np.where(due, now - self._paid, 0.0)
+        self._paid = np.where(due, now, self._paid)
+        return gain - self._penalty, gain
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Everything needed to go on."""
+        arrays = {"recent": self._recent, "steps": self._steps, "paid": self._paid}
+        return {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
+
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        """Go on from `state()`."""
+        self._recent, self._steps, self._paid = (state[n].numpy().copy() for n in ("recent", "steps", "paid"))
+
+
+class RewardNormaliser:
+    """Divides rewards by the running deviation of the discounted return, then clips (Engstrom et al. 2020).
+
+    Only divides: subtracting a mean would pay for mere survival or for a quick end.
+    """
+
+    def __init__(self, envs: int, gamma: float, clip: float, enabled: bool = True) -> None:
+        self._gamma, self._clip, self._enabled = gamma, clip, enabled
+        self._returns = np.zeros(envs, np.float64)
+        self._count, self._mean, self._square = 1e-4, 0.0, 1e-4
+
+    @property
+    def deviation(self) -> float:
+        """Running deviation of the discounted return."""
+        return float(np.sqrt(self._square / self._count + 1e-12))
+
+    def __call__(self, rewards: np.ndarray, ended: np.ndarray) -> np.ndarray:
+        """`(E,) float -> (E,) float32 in [-clip, clip]`; `ended (E,) bool` begins new returns after this step."""
+        if self._enabled:
+            self._returns = self._returns * self._gamma + rewards
+            # Welford's update with a batch (Chan et al. 1979).
+            count, mean = len(rewards), self._returns.mean()
+            delta, total = mean - self._mean, self._count + count
+            self._square += ((self._returns - mean) ** 2).sum() + delta**2 * self._count * count / total
+            self._mean += delta * count / total
+            self._count = total
+            self._returns[ended] = 0
+            rewards = rewards / self.deviation
+        return np.clip(rewards, -self._clip, self._clip).astype(np.float32)
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Everything needed to go on."""
+        moments = torch.tensor([self._count, self._mean, self._square], dtype=torch.float64)
+        return {"returns": torch.from_numpy(self._returns.copy()), "moments": moments}
+
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        """Go on from `state()`."""
+        self._returns = state["returns"].numpy().copy()
+        self._count, self._mean, self._square = state["moments"].tolist()

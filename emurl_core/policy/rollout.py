@@ -1,0 +1,148 @@
+"""Gathering rollouts: the policy plays many emulators, its frames become tokens and rewards.
+
+The emulators' RAM is read for the log only (`truth`): neither the policy nor its reward sees it. What is learnt from a
+rollout is in `ppo`.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from emurl_core.game.parallel import TruthView
+from emurl_core.policy.configuration import PolicyConfig
+from emurl_core.policy.memory import Memory, draw_actions
+from emurl_core.policy.ppo import Rollout
+from emurl_core.policy.reward import ProgressReward, RewardNormaliser
+from emurl_core.policy.sight import Sight
+from emurl_core.policy.tally import Tally
+
+
+class Emulators(Protocol):
+    """What is needed of `emurl_core.game.VectorGame`."""
+
+    envs: int
+    restarts: int
+    truth: TruthView
+
+    @property
+    def frames(self) -> np.ndarray: ...
+
+    @property
+    def restarted(self) -> np.ndarray: ...
+
+    def reset(
+        self,
+        indices: Sequence[int] | np.ndarray | None = None,
+        *,
+        seeds: Sequence[int] | None = None,
+        states: Sequence[bytes] | bytes = b"",
+        idle: bool = True,
+    ) -> np.ndarray: ...
+
+    def step(self, actions: np.ndarray) -> np.ndarray: ...
+
+    def save_states(self, indices: Sequence[int] | np.ndarray | None = None) -> list[bytes]: ...
+
+
+class Collector:
+    """Plays a policy on emulators, rollout after rollout, episodes going on from one to the next."""
+
+    def __init__(self, game: Emulators, sight: Sight, config: PolicyConfig, device: torch.device) -> None:
+        self.game, self.sight, self._config, self._device = game, sight, config, device
+        self.stream = np.random.default_rng(config.seed)
+        self.memory = Memory(game.envs, config.frame_stack)
+        self.reward = ProgressReward(
+            game.envs, config.reward_interval, config.progress_window, config.time_penalty
+        )
+        self.normaliser = RewardNormaliser(
+            game.envs, config.gamma, config.reward_clip, config.normalise_rewards
+        )
+        self.tally = Tally(game.envs)
+
+    def begin(self) -> None:
+        """Begin the first episodes, with ends at different times: else all emulators would stay in the same scenes."""
+        self._begin_episodes(np.ones(self.game.envs, bool))
+        self.tally.stagger(self.stream.integers(self._config.episode_steps, size=self.game.envs))
+
+    @torch.no_grad()
+    def collect(self, network: nn.Module) -> Rollout:
+        """Play `rollout_steps` steps in every emulator."""
+        steps: list[dict[str, Tensor]] = []
+        for _ in range(self._config.rollout_steps):
+            stacks, previous = self.memory.stacks, self.memory.previous
+            logits, values = self._ask(network, stacks, previous)
+            log_all = logits.log_softmax(-1)
+            actions = draw_actions(log_all.double().numpy(), self.stream.random(log_all.shape))
+            frames = self.game.step(actions)
+            lost = self.game.restarted.copy()
+            tokens, progress = self.sight(frames)
+            # The frame that a lost emulator ended on is unknown: its progress counts as unchanged.
+            progress = np.where(lost, self.reward.progress, progress)
+            cut = self.tally.step(self.game.truth) >= self._config.episode_steps
+            cut |= lost
+            rewards, gains = self.reward.step(progress, cut)
+            self.tally.paid(gains, self.reward.progress)
+            self.memory.see(tokens, actions)
+            steps.append(
+                {
+                    "stacks": stacks,
+                    "previous": previous,
+                    "actions": torch.from_numpy(actions),
+                    "log_probabilities": log_all.gather(1, torch.from_numpy(actions)[:, None])[:, 0],
+                    "values": values,
+                    "rewards": torch.from_numpy(self.normaliser(rewards, cut)),
+                    "cut": torch.from_numpy(cut),
+                    "cut_values": self._cut_values(network, cut, lost, values),
+                }
+            )
+            if cut.any():
+                self.tally.end(cut, lost)
+                self._begin_episodes(cut, lost)
+        last_values = self._ask(network, self.memory.stacks, self.memory.previous)[1]
+        return Rollout(**{k: torch.stack([s[k] for s in steps]) for k in steps[0]}, last_values=last_values)
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything but the network that is needed to go on, emulators included; the random stream is apart."""
+        tensors = {
+            f"{part}/{name}": tensor
+            for part in ("memory", "reward", "normaliser", "sight", "tally")
+            for name, tensor in getattr(self, part).state().items()
+        }
+        for row, emulator in enumerate(self.game.save_states()):
+            tensors[f"emulator/{row}"] = torch.frombuffer(bytearray(emulator), dtype=torch.uint8)
+        return tensors
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Go on from `state()`."""
+        for part in ("memory", "reward", "normaliser", "sight", "tally"):
+            prefix = f"{part}/"
+            getattr(self, part).restore(
+                {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+            )
+        states = [tensors[f"emulator/{row}"].numpy().tobytes() for row in range(self.game.envs)]
+        self.game.reset(states=states, idle=False)
+
+    def _ask(self, network: nn.Module, stacks: Tensor, previous: Tensor) -> tuple[Tensor, Tensor]:
+        logits, values = network(stacks.to(self._device), previous.to(self._device))
+        return logits.float().cpu(), values.float().cpu()
+
+    def _cut_values(self, network: nn.Module, cut: np.ndarray, lost: np.ndarray, values: Tensor) -> Tensor:
+        """(E,) float32: values of the frames that cut episodes ended on; what was expected, where that frame is lost."""
+        found = torch.where(torch.from_numpy(lost), values, 0.0)
+        rows = np.flatnonzero(cut & ~lost)
+        if len(rows):
+            found[rows] = self._ask(network, self.memory.stacks[rows], self.memory.previous[rows])[1]
+        return found
+
+    def _begin_episodes(self, rows: np.ndarray, lost: np.ndarray | None = None) -> None:
+        """Begin episodes at power-on. Lost emulators stand there already."""
+        anew = np.flatnonzero(rows if lost is None else rows & ~lost)
+        if len(anew):
+            self.game.reset(anew, seeds=self.stream.integers(2**32, size=len(anew)).tolist())
+        tokens, progress = self.sight(self.game.frames[rows])
+        self.memory.start(tokens, rows)
+        self.reward.start(progress, rows)
+        self.tally.start(rows, self.reward.progress)

@@ -1,0 +1,119 @@
+"""The policy stage: PPO on learned progress, from a tokenizer, a dynamics model, a reward model and a game."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from emurl_core.artifacts import Artifact, Input, version_of
+from emurl_core.dynamics import load_dynamics
+from emurl_core.game import GameConfig, VectorGame, open_game
+from emurl_core.policy.configuration import PolicyConfig
+from emurl_core.policy.learning import Curves, learn
+from emurl_core.policy.network import PolicyShape, VQPolicy
+from emurl_core.policy.pictures import training_picture
+from emurl_core.policy.rollout import Collector
+from emurl_core.policy.sight import Sight, look_with
+from emurl_core.reward import load_reward
+from emurl_core.runtime import Stopwatch, pick_device, seed_everything
+from emurl_core.stage import StageContext
+from emurl_core.tokenizer import load_tokenizer, require_same_codebook
+
+CODE_VERSION = "1"
+KIND = "policy"
+
+
+def train_policy(
+    tokenizer: Artifact,
+    dynamics: Artifact,
+    reward_model: Artifact,
+    config: PolicyConfig,
+    game: GameConfig,
+    context: StageContext,
+) -> Artifact:
+    """Train a policy on a game, paid by learned progress alone.
+
+    Interrupted trainings go on from the newest resume state, with the same result on a CPU as if they had not been
+    interrupted.
+
+    Raises:
+        ValueError: the ROM is missing or bad, or training diverged.
+        ArtifactError: an input is of another kind, damaged, or the dynamics model was built on another codebook; the resume
+            state does not fit; the disk is full.
+    """
+    inputs = [
+        Input("tokenizer", tokenizer.expect("tokenizer")),
+        Input("dynamics", dynamics.expect("dynamics")),
+        Input("reward_model", reward_model.expect("reward_model")),
+    ]
+    require_same_codebook(dynamics, tokenizer)
+    opened = open_game(game)
+    version = version_of(config, CODE_VERSION, inputs, json.dumps(opened.identity))
+    if (existing := context.store.reuse(KIND, version)) is not None:
+        return existing
+    device = pick_device(context.runtime)
+    seed_everything(config.seed)
+    eyes = load_tokenizer(tokenizer, device)
+    masked = opened.game.masked_buttons if config.mask_buttons else ()
+    world = load_dynamics(dynamics, tokenizer, "cpu")
+    network = VQPolicy(PolicyShape.like(world, config.frame_stack, masked))
+    network.start_from(eyes.codebook, world if config.pretrained else None)
+    sight = Sight(look_with(eyes, load_reward(reward_model, device), device), config.cached_frames)
+    work = context.store.work(KIND, version)
+    clock = Stopwatch()
+    with VectorGame(game, config.envs, config.workers, config.seed) as emulators:
+        collector = Collector(emulators, sight, config, device)
+        curves = learn(network, collector, config, context, work, device)
+    with context.store.draft(KIND, version, config=config, code_version=CODE_VERSION, inputs=inputs) as draft:
+        draft.save_tensors(network.state_dict())
+        write_curves(curves, draft.path / "curves.parquet")
+        training_picture(curves, draft.pictures() / "training.png")
+        draft.metrics |= summary(curves)
+        draft.facts |= opened.identity | {
+            "codebook_sha256": tokenizer.facts["codebook_sha256"],
+            "network": asdict(network.shape),
+            "pretrained": config.pretrained,
+            "parameters_trained": sum(p.numel() for p in network.parameters()),
+            "parameters": sum(p.numel() for m in (network, eyes) for p in m.parameters()),
+            "environment_steps": config.environment_steps,
+            "distinct_frames_share": round(sight.computed / max(1, sight.asked), 4),
+            "milestones_seen": [
+                m for i, m in enumerate(opened.game.milestones) if collector.tally.milestones >> i & 1
+            ],
+            "seconds_of_last_sitting": round(clock.seconds, 1),
+        }
+    return context.store.get(KIND, version)
+
+
+def summary(curves: Curves) -> dict[str, float]:
+    """Means over the first and over the last tenth of training: `train/first/<name>`, `train/last/<name>`."""
+    tenth = max(1, len(curves) // 10)
+    found = {}
+    for part, points in (("first", curves[:tenth]), ("last", curves[-tenth:])):
+        for name in (
+            "entropy_share",
+            "explained_variance",
+            "approx_kl",
+            "clip_fraction",
+            "reward_signal_to_noise",
+            "frames_computed_share",
+        ):
+            if values := [p[name] for p in points if name in p]:
+                found[f"train/{part}/{name}"] = float(np.mean(values))
+    # Whole episodes end in some iterations only.
+    for name in ("episode_progress_gain", "episode_true_progress"):
+        if values := [p[name] for p in curves if name in p]:
+            some = max(1, len(values) // 5)
+            found[f"train/first/{name}"] = float(np.mean(values[:some]))
+            found[f"train/last/{name}"] = float(np.mean(values[-some:]))
+    return found
+
+
+def write_curves(curves: Sequence[dict[str, float]], path: Path) -> None:
+    """One row a point; what was not measured there is null."""
+    names = sorted({name for point in curves for name in point})
+    pq.write_table(pa.table({n: pa.array([p.get(n) for p in curves], pa.float64()) for n in names}), path)

@@ -1,0 +1,54 @@
+"""Which frames are looked at: training batches that mix video and emulator frames, and evenly spaced held-out ones."""
+
+import numpy as np
+import torch
+
+from emurl_core.frames.dataset import EmptyDatasetError, FrameDataset
+from emurl_core.frames.manifest import Split
+from emurl_core.training import Batch, step_generator
+
+
+class FrameBatches:
+    """step -> `{"frames": (B, 144, 160) uint8}`, a pure function of the step.
+
+    Args:
+        frames: where the video frames are.
+        rows: the global rows to draw from, uniformly.
+        emulator: `(N, 144, 160) uint8` emulator frames, or None.
+        emulator_share: share of a batch that comes from them.
+    """
+
+    def __init__(
+        self,
+        frames: FrameDataset,
+        rows: np.ndarray,
+        batch_size: int,
+        seed: int,
+        emulator: np.ndarray | None = None,
+        emulator_share: float = 0.0,
+    ) -> None:
+        self.frames, self.rows, self.seed = frames, rows, seed
+        self.emulator = emulator if emulator is not None and len(emulator) else None
+        self.from_emulator = round(batch_size * emulator_share) if self.emulator is not None else 0
+        self.from_video = batch_size - self.from_emulator
+
+    def __call__(self, step: int) -> Batch:
+        draw = step_generator(self.seed, step)
+        picked = self.frames.shades(draw.choice(self.rows, self.from_video))
+        if self.emulator is not None:
+            other = self.emulator[draw.integers(len(self.emulator), size=self.from_emulator)]
+            picked = np.concatenate([picked, other])
+        return {"frames": torch.from_numpy(picked)}
+
+
+def rows_of(frames: FrameDataset, split: Split, at_most: int | None = None) -> np.ndarray:
+    """Rows of a split, evenly thinned to `at_most`. Raises EmptyDatasetError when the split is empty."""
+    rows = frames.rows(split)
+    if not len(rows):
+        raise EmptyDatasetError(
+            f"found no frames in the split {split!r}, expected at least one speedrun in each of train, validation and "
+            "test; add speedruns or change the split shares of the dataset, then build the dataset again"
+        )
+    if at_most is None or len(rows) <= at_most:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, at_most).astype(np.int64)]

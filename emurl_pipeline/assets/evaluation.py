@@ -1,0 +1,36 @@
+"""Group `evaluation`: how far the agent gets, beside a random one. The only stage that reads the game's memory."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from emurl_core.artifacts import Artifact
+from emurl_core.evaluation import EvaluationConfig, evaluate
+from emurl_core.game import GameConfig
+from emurl_core.profiles import Profile
+from emurl_pipeline.materialization import Check, Work, stage_asset
+
+
+def assets(profile: Profile) -> list[Any]:
+    """`evaluation`."""
+
+    @stage_asset(
+        profile.evaluation,
+        core=evaluate,
+        group="evaluation",
+        deps=["policy"],
+        kinds={"pytorch"},
+        pool="gpu",
+        shared=["game"],
+        checks=[Check("measured", "The evaluation has numbers, all of them finite.", measured)],
+    )
+    def evaluation(work: Work, config: EvaluationConfig) -> Artifact:
+        """The agent from power-on against a random one: milestones reached, steps taken, a film of it playing."""
+        return evaluate(work.upstream("policy"), config, work.settings("game", GameConfig), work.context)
+
+    return [evaluation]
+
+
+def measured(evaluation: Artifact) -> tuple[bool, Mapping[str, Any]]:
+    """Whether there are metrics, and none is NaN or infinite."""
+    broken = sorted(k for k, v in evaluation.metrics.items() if not abs(v) < float("inf"))
+    return bool(evaluation.metrics) and not broken, {"metrics": len(evaluation.metrics), "not_finite": broken}

@@ -1,0 +1,75 @@
+"""Group `frames`: Game Boy frames out of each video, and the pinned dataset of them all."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from emurl_core.artifacts import Artifact, ArtifactError
+from emurl_core.frames import DatasetConfig, FramesConfig, build_dataset, extract
+from emurl_core.profiles import Profile
+from emurl_core.sources.scrape import video_ids
+from emurl_pipeline.materialization import Check, Work, stage_asset
+from emurl_pipeline.upstream import pinned_partitions
+
+SPLITS = ("train", "validation", "test")
+
+
+def assets(profile: Profile) -> list[Any]:
+    """`frames[v]` and `frame_dataset`."""
+
+    @stage_asset(
+        profile.frames,
+        core=extract,
+        group="frames",
+        deps=["videos"],
+        kinds={"numpy"},
+        partitioned=True,
+        pool="extract",
+    )
+    def frames(work: Work, config: FramesConfig) -> Artifact:
+        """The game's screen found in a video, and its pictures in four shades, two a second."""
+        return extract(work.upstream("videos"), config, work.context)
+
+    @stage_asset(
+        profile.dataset,
+        core=build_dataset,
+        group="frames",
+        deps=["frames", "speedrun_runs"],
+        kinds={"parquet"},
+        checks=[
+            Check("splits_disjoint", "No speedrun is in two splits.", splits_disjoint),
+            Check("splits_filled", "Every split has frames.", splits_filled),
+        ],
+    )
+    def frame_dataset(work: Work, config: DatasetConfig) -> Artifact:
+        """The pinned list of frames that everything is trained on: which of which videos, their hashes, the split."""
+        from emurl_core.frames import build_dataset
+
+        runs = work.upstream("speedrun_runs")
+        wanted = video_ids(runs)
+        found = pinned_partitions(work.dagster.instance, work.store, "frames", wanted)
+        if not found:
+            raise ArtifactError(
+                f"found no frames of the {len(wanted)} videos of {runs.id}, expected those of at least one: materialize "
+                "all partitions of `videos` and `frames` first (or run `emurl demo`), then this asset again"
+            )
+        work.metadata |= {"videos_used": len(found), "videos_missing": sorted(set(wanted) - set(found))}
+        return build_dataset(list(found.values()), runs, config, work.context)
+
+    return [frames, frame_dataset]
+
+
+def splits_disjoint(dataset: Artifact) -> tuple[bool, Mapping[str, Any]]:
+    """Whether every run is in one split only."""
+    splits: dict[str, set[str]] = {}
+    for video in dataset.facts["videos"]:
+        splits.setdefault(video["run_id"], set()).add(video["split"])
+    torn = sorted(run for run, found in splits.items() if len(found) > 1)
+    return not torn, {"runs": len(splits), "runs_in_two_splits": torn}
+
+
+def splits_filled(dataset: Artifact) -> tuple[bool, Mapping[str, Any]]:
+    """Whether every split has frames."""
+    rows = dict.fromkeys(SPLITS, 0)
+    for video in dataset.facts["videos"]:
+        rows[video["split"]] = rows.get(video["split"], 0) + int(video["rows"])
+    return all(rows[s] > 0 for s in SPLITS), {f"{split}_frames": n for split, n in rows.items()}

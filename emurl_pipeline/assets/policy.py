@@ -1,0 +1,29 @@
+"""Group `policy`: the agent, trained by PPO on the learnt reward."""
+
+from typing import Any
+
+from emurl_core.artifacts import Artifact
+from emurl_core.game import GameConfig
+from emurl_core.policy import PolicyConfig, train_policy
+from emurl_core.profiles import Profile
+from emurl_pipeline.materialization import Work, stage_asset
+
+
+def assets(profile: Profile) -> list[Any]:
+    """`policy`."""
+
+    @stage_asset(
+        profile.policy,
+        core=train_policy,
+        group="policy",
+        deps=["tokenizer", "dynamics", "reward_model"],
+        kinds={"pytorch"},
+        pool="gpu",
+        shared=["game"],
+    )
+    def policy(work: Work, config: PolicyConfig) -> Artifact:
+        """An agent that sees frames only, trained in the emulator on differences of predicted progress."""
+        models = [work.upstream(name) for name in ("tokenizer", "dynamics", "reward_model")]
+        return train_policy(*models, config, work.settings("game", GameConfig), work.context)
+
+    return [policy]

@@ -1,0 +1,59 @@
+"""Group `sources`: the table of speedruns, and one verified video for each of its rows."""
+
+from typing import Any
+
+import dagster as dg
+
+from emurl_core.artifacts import Artifact
+from emurl_core.profiles import Profile
+from emurl_core.sources.download import DownloadConfig, download
+from emurl_core.sources.scrape import ScrapeConfig, scrape
+from emurl_pipeline.materialization import OWNERS, Work, stage_asset
+from emurl_pipeline.partitions import VIDEOS, follow_table
+
+
+def assets(profile: Profile) -> list[Any]:
+    """`speedrun_runs`, `video_metadata[v]` and `videos[v]`."""
+
+    @stage_asset(
+        profile.scrape,
+        core=scrape,
+        group="sources",
+        deps=[],
+        kinds={"parquet"},
+    )
+    def speedrun_runs(work: Work, config: ScrapeConfig) -> Artifact:
+        """The speedruns there are: one row for each video, from the chosen source. Its videos become the partitions."""
+        runs = scrape(config, work.context)
+        work.metadata |= follow_table(work.dagster, runs)
+        return runs
+
+    # An external asset between the table and the videos: `speedrun_runs` reports only the rows that changed, so a new
+    # scrape does not make every old video stale.
+    video_metadata = dg.AssetSpec(
+        "video_metadata",
+        deps=["speedrun_runs"],
+        partitions_def=VIDEOS,
+        group_name="sources",
+        kinds={"parquet"},
+        owners=OWNERS,
+        description="The table's row of one video. Reported by `speedrun_runs` when the row is new or changed.",
+    )
+
+    @stage_asset(
+        profile.download,
+        core=download,
+        group="sources",
+        deps=["video_metadata"],
+        kinds={"video"},
+        partitioned=True,
+        pool="download",
+        retry=dg.RetryPolicy(
+            max_retries=3, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
+        ),
+    )
+    def videos(work: Work, config: DownloadConfig) -> Artifact:
+        """One video file, whole and as long as announced, under its own SHA-256."""
+        return download(work.partition, work.upstream("speedrun_runs"), config, work.context)
+
+    return [speedrun_runs, video_metadata, videos]

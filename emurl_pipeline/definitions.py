@@ -1,0 +1,57 @@
+"""The front door: the whole graph as Dagster definitions.
+
+`defs` is what `dagster dev` loads, with the profile of `$EMURL_PROFILE` and the data folder of `$EMURL_HOME`. `build`
+makes the same graph with other choices. What is in the graph is in `emurl_pipeline.assets`.
+"""
+
+from pathlib import Path
+
+import dagster as dg
+
+from emurl_core.profiles import Profile, load_profile
+from emurl_pipeline.assets import dynamics, evaluation, frames, policy, reward, sources, tokenizer
+from emurl_pipeline.partitions import VIDEOS
+from emurl_pipeline.resources import DataHome, settings_resource
+from emurl_pipeline.tracking import MlflowTracking
+
+STAGES = (sources, frames, tokenizer, dynamics, reward, policy, evaluation)
+PER_VIDEO = ("videos", "frames")
+FROM_DATASET = ("frame_dataset", "tokenizer", "dynamics", "reward_model", "policy", "evaluation")
+ASSETS = ("speedrun_runs", *PER_VIDEO, *FROM_DATASET)
+"""Everything that can be materialized, in an order that works."""
+
+
+def build(
+    profile: Profile | str | Path | None = None,
+    home: Path | str | None = None,
+    mlflow: MlflowTracking | None = None,
+) -> dg.Definitions:
+    """The graph.
+
+    Args:
+        profile: defaults of every setting: a profile, its name or file; default `$EMURL_PROFILE`, else `demo`.
+        home: data folder; default `$EMURL_HOME`, else `data/`, looked up when a run starts.
+        mlflow: where to track; default the sqlite store in the data folder.
+    """
+    chosen = profile if isinstance(profile, Profile) else load_profile(profile)
+    return dg.Definitions(
+        assets=[asset for stage in STAGES for asset in stage.assets(chosen)],
+        resources={
+            "data": DataHome(home=str(home) if home else ""),
+            "mlflow": mlflow or MlflowTracking(),
+            "runtime": settings_resource(chosen.runtime),
+            "game": settings_resource(chosen.game),
+        },
+        jobs=[
+            dg.define_asset_job("scrape", ["speedrun_runs"], description="List the speedruns again."),
+            dg.define_asset_job(
+                "collect", list(PER_VIDEO), partitions_def=VIDEOS, description="Fetch and cut one video."
+            ),
+            dg.define_asset_job(
+                "train", list(FROM_DATASET), description="Dataset, all models, and the evaluation."
+            ),
+        ],
+    )
+
+
+defs = build()

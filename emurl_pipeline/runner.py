@@ -1,0 +1,127 @@
+"""The whole graph without a UI: scrape, each video in a run of its own, then one run of all the rest.
+
+Runs go into the same Dagster instance that the UI shows. What is printed meanwhile is in `emurl_pipeline.progress`.
+"""
+
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import dagster as dg
+from dagster import DagsterEventType
+from dagster._core.events import DagsterEvent
+from dagster._core.events.log import EventLogEntry
+
+from emurl_core.artifacts import ArtifactStore
+from emurl_core.profiles import Profile
+from emurl_pipeline.definitions import ASSETS, FROM_DATASET, PER_VIDEO
+from emurl_pipeline.freshness import outdated_videos
+from emurl_pipeline.instance import HEADLESS_TAG
+from emurl_pipeline.progress import Progress
+from emurl_pipeline.upstream import pinned
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass
+class Outcome:
+    """What became of a headless run."""
+
+    wall_s: dict[str, float] = field(default_factory=dict)
+    core_s: dict[str, float] = field(default_factory=dict)
+    failed_videos: dict[str, str] = field(default_factory=dict)
+    failed_stages: dict[str, str] = field(default_factory=dict)
+    videos: int = 0
+    reused_videos: int = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether every stage after the videos came to its end."""
+        return not self.failed_stages
+
+
+class GraphRunner:
+    """Runs the graph in this process."""
+
+    def __init__(
+        self,
+        definitions: dg.Definitions,
+        instance: dg.DagsterInstance,
+        store: ArtifactStore,
+        profile: Profile,
+        progress: Progress,
+    ) -> None:
+        self._job = definitions.resolve_implicit_global_asset_job_def()
+        self._instance = instance
+        self._store = store
+        self._profile = profile
+        self._progress = progress
+        self._started: dict[str, float] = {}
+        self.outcome = Outcome()
+
+    def run(self) -> Outcome:
+        """Run everything; a failing video is noted and left out, a failing stage ends the run."""
+        outcome = self.outcome
+        if not self._materialize(["speedrun_runs"]):
+            return outcome
+        runs = pinned(self._instance, self._store, "speedrun_runs")
+        todo = outdated_videos(self._instance, self._store, self._profile, runs)
+        outcome.videos = int(runs.facts["videos"])
+        outcome.reused_videos = outcome.videos - len(todo)
+        for video in self._progress.videos(todo, outcome.reused_videos):
+            self._materialize(PER_VIDEO, video)
+        self._progress.videos_done(outcome.videos - len(outcome.failed_videos), outcome.failed_videos)
+        self._materialize(FROM_DATASET)
+        return outcome
+
+    def _materialize(self, assets: Sequence[str], partition: str | None = None) -> bool:
+        run_id = str(uuid.uuid4())
+        self._instance.add_event_listener(run_id, lambda entry: self._see(entry, partition))
+        result = self._job.execute_in_process(
+            instance=self._instance,
+            asset_selection=[dg.AssetKey(a) for a in assets],
+            partition_key=partition,
+            run_config=_QUIET,
+            raise_on_error=False,
+            run_id=run_id,
+            tags={HEADLESS_TAG: "true"},
+        )
+        return result.success
+
+    def _see(self, entry: EventLogEntry, partition: str | None) -> None:
+        event = entry.dagster_event
+        if event is None or event.step_key not in ASSETS:
+            return
+        stage = event.step_key
+        if event.event_type == DagsterEventType.STEP_START:
+            self._started[stage] = time.perf_counter()
+            if partition is None:
+                self._progress.stage_started(stage)
+        elif event.event_type == DagsterEventType.ASSET_MATERIALIZATION:
+            self._note_materialization(event, stage)
+        elif event.event_type in (DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_FAILURE):
+            wall = time.perf_counter() - self._started.pop(stage, time.perf_counter())
+            self.outcome.wall_s[stage] = self.outcome.wall_s.get(stage, 0.0) + wall
+            failed = event.event_type == DagsterEventType.STEP_FAILURE
+            if failed:
+                place = self.outcome.failed_stages if partition is None else self.outcome.failed_videos
+                place[partition or stage] = _reason(event)
+            if partition is None:
+                self._progress.stage_ended(stage, wall, _reason(event) if failed else None)
+
+    def _note_materialization(self, event: DagsterEvent, stage: str) -> None:
+        seconds = event.materialization.metadata.get("core_seconds")
+        if seconds is not None:
+            self.outcome.core_s[stage] = self.outcome.core_s.get(stage, 0.0) + float(str(seconds.value))
+
+
+def _reason(event: DagsterEvent) -> str:
+    failure = event.step_failure_data
+    given = failure.user_failure_data
+    if given is not None and given.description:
+        return given.description
+    error = failure.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return error.message.strip() if error else "failed without a message"

@@ -1,0 +1,130 @@
+"""Which numbers of each stage stand first, and beside which baselines. The report and Dagster show the same ones."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from emurl_core.artifacts import Artifact
+
+
+@dataclass(frozen=True)
+class Score:
+    """A held-out metric and the metrics it has to be better than."""
+
+    label: str
+    metric: str
+    baselines: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A score with its numbers written out."""
+
+    stage: str
+    label: str
+    value: str
+    baseline: str
+
+
+SCORES: dict[str, tuple[Score, ...]] = {
+    "tokenizer": (
+        Score(
+            "pixels in their exact shade",
+            "test/exact_shade_accuracy",
+            {"patch k-means": "test/patch_kmeans_accuracy", "commonest shade": "test/majority_accuracy"},
+        ),
+        Score(
+            "perplexity of the codebook", "test/perplexity", {"patch k-means": "test/patch_kmeans_perplexity"}
+        ),
+        Score("share of codes in use", "test/codes_used", {"patch k-means": "test/patch_kmeans_codes_used"}),
+        Score("PSNR, dB", "test/psnr_db", {"patch k-means": "test/patch_kmeans_psnr_db"}),
+    ),
+    "reward_model": (
+        Score(
+            "Kendall τ, median over runs",
+            "test/kendall_tau_median",
+            {"pixel ridge": "test/pixel_ridge/kendall_tau_median", "chance": "0"},
+        ),
+        Score(
+            "pairs in the right order",
+            "test/pairwise_accuracy",
+            {"pixel ridge": "test/pixel_ridge/pairwise_accuracy", "chance": "0.5"},
+        ),
+        Score("calibration error", "test/ece", {"pixel ridge": "test/pixel_ridge/ece"}),
+        Score("progress gained by a running timer", "test/timer_gain", {"no leak": "0"}),
+    ),
+    "policy": (
+        Score(
+            "progress gained in an episode, end of training",
+            "train/last/episode_progress_gain",
+            {"beginning": "train/first/episode_progress_gain"},
+        ),
+        Score(
+            "share of the highest entropy, end of training",
+            "train/last/entropy_share",
+            {"beginning": "train/first/entropy_share"},
+        ),
+    ),
+    "evaluation": (
+        Score(
+            "true progress reached",
+            "stochastic/true_progress",
+            {"random": "random/true_progress", "always A": "fixed/true_progress"},
+        ),
+        Score(
+            "learned progress reached", "stochastic/learned_progress", {"random": "random/learned_progress"}
+        ),
+        Score("episodes that leave the intro", "stochastic/intro_left", {"random": "random/intro_left"}),
+        Score(
+            "probability of getting further than random",
+            "comparison/probability_of_improvement",
+            {"chance": "0.5"},
+        ),
+    ),
+}
+"""A baseline is the name of a metric, or a number that is known without measuring."""
+
+
+def scores_of(artifact: Artifact, named_only: bool = False) -> list[Row]:
+    """The stage's scores; unless `named_only`, all its metrics where none is named here."""
+    metrics = artifact.metrics
+    named = [s for s in SCORES.get(artifact.kind, ()) if s.metric in metrics]
+    if not named and not named_only:
+        return [Row(artifact.kind, k, number(v), "") for k, v in metrics.items()]
+    return [Row(artifact.kind, s.label, number(metrics[s.metric]), _to_beat(s, metrics)) for s in named]
+
+
+def _to_beat(score: Score, metrics: Mapping[str, float]) -> str:
+    known = {name: metrics.get(m) if "/" in m else float(m) for name, m in score.baselines.items()}
+    return ", ".join(f"{name} {number(value)}" for name, value in known.items() if value is not None)
+
+
+@dataclass(frozen=True)
+class Milestone:
+    """Shares of episodes that reach a milestone."""
+
+    name: str
+    agent: float
+    random: float | None
+
+
+def milestones_of(evaluation: Artifact) -> list[Milestone]:
+    """How far the agent gets and how far a random one does, in the game's order; empty where the game has no milestones."""
+    from emurl_core.game import GAMES
+
+    game = GAMES.get(evaluation.facts.get("game", ""))
+    metrics = evaluation.metrics
+    return [
+        Milestone(name, metrics[f"stochastic/reached/{name}"], metrics.get(f"random/reached/{name}"))
+        for name in (game.milestones if game else ())
+        if f"stochastic/reached/{name}" in metrics
+    ]
+
+
+def number(value: float) -> str:
+    """Three significant digits, whole numbers whole."""
+    if not math.isfinite(value):
+        return str(value)
+    if value == int(value):
+        return f"{int(value):,}"
+    return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.3g}"

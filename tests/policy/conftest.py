@@ -1,0 +1,19 @@
+"""Real tiny models, made once for all tests of the policy, and the context whose store they lie in."""
+
+import pytest
+from tiny_models import TinyModels, make_models
+
+from emurl_core.artifacts import ArtifactStore
+from emurl_core.runtime import RuntimeConfig
+from emurl_core.stage import StageContext
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> StageContext:
+    home = tmp_path_factory.mktemp("policy_home")
+    return StageContext(ArtifactStore(home), runtime=RuntimeConfig(device="cpu", threads=1))
+
+
+@pytest.fixture(scope="session")
+def models(shared: StageContext) -> TinyModels:
+    return make_models(shared)

@@ -9,14 +9,22 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
 from emurl_core.artifacts import Artifact, ArtifactError, ArtifactStore
 from emurl_core.dynamics import DynamicsConfig, train_dynamics
 from emurl_core.evaluation import EvaluationConfig, evaluate
-from emurl_core.frames import DatasetConfig, FramesConfig, build_dataset, extract, extract_file, find_screens
+from emurl_core.frames import (
+    DatasetConfig,
+    FramesConfig,
+    Segment,
+    build_dataset,
+    extract,
+    extract_file,
+    find_screens,
+)
 from emurl_core.game import GameConfig
 from emurl_core.lineage import as_text, descendants, summary
 from emurl_core.policy import PolicyConfig, train_policy
@@ -99,22 +107,21 @@ class Crops(Command):
     """Print JSON instead of text."""
 
     def run(self, store: ArtifactStore) -> int:
-        found = {str(video): [s.as_json() for s in find_screens(video, self.config)] for video in self.videos}
+        found = {str(video): find_screens(video, self.config).segments for video in self.videos}
         if self.json:
-            print(json.dumps(found, indent=1))
+            print(
+                json.dumps(
+                    {video: [_segment(s) for s in segments] for video, segments in found.items()}, indent=1
+                )
+            )
             return 0
         for video, segments in found.items():
             print(video)
             for s in segments:
-                where = (
-                    "no game screen"
-                    if s["rect"] is None
-                    else "{x:.1f},{y:.1f} {w:.1f}×{h:.1f}".format(**s["rect"])
-                )
-                flag = "  review" if s["review"] else ""
-                print(
-                    f"  {s['t0']:8.1f} – {s['t1']:8.1f} s  {where:<32} confidence {s['confidence']:.2f}{flag}"
-                )
+                r = s.rect
+                where = "no game screen" if r is None else f"{r.x:.1f},{r.y:.1f} {r.w:.1f}×{r.h:.1f}"
+                flag = "  review" if s.review else ""
+                print(f"  {s.t0_s:8.1f} – {s.t1_s:8.1f} s  {where:<32} confidence {s.confidence:.2f}{flag}")
         return 0
 
 
@@ -241,6 +248,17 @@ def _say(artifact: Artifact) -> int:
     for name, value in artifact.metrics.items():
         print(f"  {name:<48} {value:.4g}")
     return 0
+
+
+def _segment(segment: Segment) -> dict[str, Any]:
+    rect = segment.rect.as_dict() if segment.rect else None
+    return {
+        "t0": segment.t0_s,
+        "t1": segment.t1_s,
+        "rect": rect,
+        "confidence": segment.confidence,
+        "review": segment.review,
+    }
 
 
 def _each(videos: Sequence[str], stage: Callable[[str], Artifact]) -> int:

@@ -10,7 +10,6 @@ import dagster as dg
 
 from emurl_core.profiles import Profile, load_profile
 from emurl_pipeline.assets import dynamics, evaluation, frames, policy, reward, sources, tokenizer
-from emurl_pipeline.partitions import VIDEOS
 from emurl_pipeline.resources import DataHome, settings_resource
 from emurl_pipeline.tracking import MlflowTracking
 
@@ -44,9 +43,7 @@ def build(
         },
         jobs=[
             dg.define_asset_job("scrape", ["speedrun_runs"], description="List the speedruns again."),
-            dg.define_asset_job(
-                "collect", list(PER_VIDEO), partitions_def=VIDEOS, description="Fetch and cut one video."
-            ),
+            dg.define_asset_job("collect", list(PER_VIDEO), description="Fetch and cut one video."),
             dg.define_asset_job(
                 "train", list(FROM_DATASET), description="Dataset, all models, and the evaluation."
             ),

@@ -126,7 +126,11 @@ def _materialize(
     partition = context.partition_key if context.has_partition_key else None
     name = context.asset_key.to_user_string()
     runtime = core_config(context.resources.runtime, RuntimeConfig)
-    tags = {"dagster.run_id": context.run_id, "dagster.asset_key": name, "dagster.partition": partition or ""}
+    tags = {
+        "dagster.run_id": context.run.run_id,
+        "dagster.asset_key": name,
+        "dagster.partition": partition or "",
+    }
     title = f"{name}/{partition}" if partition else name
     with context.resources.mlflow.run(kind_of(name), store.home, config, tags, title) as tracked:
         work = Work(context, store, StageContext(store, tracked, runtime))

@@ -47,11 +47,14 @@ def core_config(given: Any, kind: type[C]) -> C:
 
 
 def dagster_type(annotation: Any) -> Any:
-    """The nearest type a Dagster config field may have: tuples become lists, the rest stays."""
+    """The nearest type a Dagster config field may have: tuples become lists, choices among numbers plain numbers."""
     origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal and not all(isinstance(a, str) for a in arguments):
+        # Dagster's choices are strings only; which numbers are right the library checks itself.
+        return type(arguments[0])
     if origin is tuple:
         element = dagster_type(arguments[0]) if arguments else str
-        # Dagster has no list of alternatives: the library checks the elements again anyway.
+        # Nor has it lists of choices.
         return list[str] if get_origin(element) is Literal else list[element]  # type: ignore[valid-type]
     if origin in (Union, types.UnionType):
         return Union[tuple(dagster_type(a) for a in arguments)]  # noqa: UP007

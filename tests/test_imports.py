@@ -39,8 +39,8 @@ def imported_modules(file: Path) -> list[str]:
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{file}: relative import"
-            names.append(node.module or "")
+            package = file.relative_to(ROOT).with_suffix("").parts[: -node.level] if node.level else ()
+            names.append(".".join((*package, node.module or "")))
     return names
 
 

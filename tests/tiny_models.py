@@ -1,94 +1,58 @@
-"""A tokenizer, a dynamics model and a reward model as small as can be, made by the real stages from frames of real play.
+"""Models small enough to train in seconds on `tile_speedruns`, and a slow motion of their training, to be killed in."""
 
-For tests of what is built on them. They know next to nothing; what they are for is that every file, hash and shape is real.
-"""
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
 
-from dataclasses import dataclass
-from itertools import count
+import torch
 
-import numpy as np
-
-from emurl_core.artifacts import Artifact
+from emurl_core.artifacts import ArtifactStore
 from emurl_core.dynamics import DynamicsConfig, train_dynamics
-from emurl_core.frames import DatasetConfig, build_dataset
-from emurl_core.frames.manifest import split_of
-from emurl_core.frames.store import FrameWriter
-from emurl_core.game import GameConfig, VectorGame
-from emurl_core.reward import RewardConfig, train_reward
-from emurl_core.screen import Button
-from emurl_core.sources.links import VideoLink, write_links
+from emurl_core.dynamics import training as dynamics_training
+from emurl_core.runtime import RuntimeConfig
 from emurl_core.stage import StageContext
 from emurl_core.tokenizer import TokenizerConfig, train_tokenizer
+from emurl_core.tokenizer import training as tokenizer_training
 
-GAME = GameConfig()
-DATASET = DatasetConfig(validation_share=0.3, test_share=0.3)
-TOKENIZER = TokenizerConfig(
-    channels=(4, 4, 8, 8), residual_blocks=0, width=8, codes=32, steps=6, unquantised_steps=2, batch_size=4,
-    validate_every=0, warmup_steps=1, emulator_share=0.0, evaluated_frames=16,
+TINY_TOKENIZER = TokenizerConfig(
+    channels=(8, 16, 32, 32), residual_blocks=1, width=32, codes=64, fsq_levels=(4, 4, 4), steps=60, batch_size=8,
+    learning_rate=3e-3, warmup_steps=10, unquantised_steps=20, validate_every=15, emulator_frames=24,
 )  # fmt: skip
-DYNAMICS = DynamicsConfig(
-    width=16, layers=1, heads=2, feedforward=32, steps=4, batch_size=4, validate_every=0, warmup_steps=1, evaluated_clips=8
-)
-REWARD = RewardConfig(
-    width=4, downsample=2, steps=30, batch_size=8, validate_every=0, warmup_steps=1, learning_rate=3e-3, gate_kendall_tau=-1.0
-)
+TINY_DYNAMICS = DynamicsConfig(
+    width=32, layers=2, heads=2, feedforward=64, steps=150, batch_size=8, learning_rate=3e-3, warmup_steps=10,
+    validate_every=50,
+)  # fmt: skip
 
 
-@dataclass(frozen=True)
-class TinyModels:
-    """What a policy is built from."""
-
-    dataset: Artifact
-    tokenizer: Artifact
-    dynamics: Artifact
-    reward_model: Artifact
-
-    @property
-    def inputs(self) -> tuple[Artifact, Artifact, Artifact]:
-        return self.tokenizer, self.dynamics, self.reward_model
+def quiet_context(home: Path) -> StageContext:
+    """One thread of the CPU, and no curves."""
+    return StageContext(ArtifactStore(home), runtime=RuntimeConfig(device="cpu", threads=1))
 
 
-def make_models(context: StageContext, run_steps: int = 40) -> TinyModels:
-    """Train all of them in the context's store; seconds."""
-    dataset = make_dataset(context, run_steps)
-    tokenizer = train_tokenizer(dataset, TOKENIZER, context)
-    dynamics = train_dynamics(dataset, tokenizer, DYNAMICS, context)
-    return TinyModels(dataset, tokenizer, dynamics, train_reward(dataset, REWARD, context))
+def train_tokenizer_slowly(home: str) -> None:
+    """On the home's dataset, a resume state after every step."""
+    context = _slow(tokenizer_training, "FrameBatches", home)
+    train_tokenizer(context.store.get("frame_dataset"), TINY_TOKENIZER, context)
 
 
-def make_dataset(context: StageContext, run_steps: int) -> Artifact:
-    """Two runs in each split: random play of the embedded game that favours A, so that it leaves the title."""
-    links = [VideoLink(f"run-{i}", "test", "embedded", f"test://{i}") for i in _chosen_runs(2)]
-    random = np.random.default_rng(0)
-    buttons = [Button.A, Button.A, Button.START, Button.DOWN, Button.RIGHT]
-    with VectorGame(GAME, len(links)) as game:
-        played = [game.reset(seeds=range(len(links))).copy()]
-        for _ in range(run_steps):
-            played.append(game.step(random.choice(buttons, len(links))).copy())
-    frames = [_frames(context, link, np.stack(played)[:, row]) for row, link in enumerate(links)]
-    with context.store.draft("speedrun_runs", "tiny", config={}, code_version="1") as draft:
-        write_links(links, draft.path)
-    return build_dataset(frames, context.store.get("speedrun_runs", "tiny"), DATASET, context)
+def train_dynamics_slowly(home: str) -> None:
+    """On the home's dataset and tokenizer, a resume state after every step."""
+    context = _slow(dynamics_training, "ClipBatches", home)
+    store = context.store
+    train_dynamics(store.get("frame_dataset"), store.get("tokenizer"), TINY_DYNAMICS, context)
 
 
-def _frames(context: StageContext, link: VideoLink, shades: np.ndarray) -> Artifact:
-    with context.store.draft("frames", "tiny", config={}, code_version="1", partition=link.video_id) as draft:
-        with FrameWriter(draft.path) as writer:
-            for i, frame in enumerate(shades):
-                writer.keep(frame, 0.5 * i, residual=0.0, segment=0, blank=False)
-        digest = writer.digest.hexdigest()
-        draft.facts |= {
-            "run_id": link.run_id, "kept": len(shades), "frames_sha256": digest, "video_sha256": digest, "confidence": 1.0
-        }  # fmt: skip
-    return context.store.get("frames", "tiny", link.video_id)
+def _slow(stage: Any | ModuleType, batches: str, home: str) -> StageContext:
+    torch.set_num_threads(1)
+    draw: Callable[..., Any] = getattr(stage, batches).__call__
 
+    def slowly(self: Any, step: int) -> Any:
+        time.sleep(0.03)
+        return draw(self, step)
 
-def _chosen_runs(each: int) -> list[int]:
-    """Numbers of runs whose ids fall `each` times into every split."""
-    wanted: dict[str, list[int]] = {"train": [], "validation": [], "test": []}
-    for i in count():
-        split = wanted[split_of(f"run-{i}", DATASET.validation_share, DATASET.test_share)]
-        if len(split) < each:
-            split.append(i)
-        if all(len(found) == each for found in wanted.values()):
-            return sorted(n for found in wanted.values() for n in found)
+    getattr(stage, batches).__call__ = slowly
+    stage.fit = partial(stage.fit, checkpoint_every_s=0.0)
+    return quiet_context(Path(home))

@@ -75,7 +75,7 @@ def play(
                 break
     at = np.array(measured_at, np.int32)
     found = []
-    for row in np.flatnonzero(~lost):
+    for row in np.flatnonzero(~lost).tolist():
         end = length[row]
         seen = at <= end
         found.append(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 from pydantic import Field
 
 from emurl_core.artifacts import Artifact, ArtifactError, Input, version_of
@@ -13,7 +14,7 @@ from emurl_core.evaluation.animation import write_gif
 from emurl_core.evaluation.episodes import Episode, play, replay, write_table
 from emurl_core.evaluation.pictures import milestones_picture, progress_picture
 from emurl_core.evaluation.players import PlayerName, player_called
-from emurl_core.evaluation.scores import learned_reached, scores, true_reached
+from emurl_core.evaluation.scores import learned_reached, milestone_table, scores, true_reached
 from emurl_core.game import GameConfig, OpenedGame, VectorGame, open_game
 from emurl_core.policy import Policy, load_policy
 from emurl_core.runtime import pick_device, track
@@ -81,6 +82,7 @@ def evaluate(policy: Artifact, config: EvaluationConfig, game: GameConfig, conte
         }
         everyone = [e for group in groups.values() for e in group]
         write_table(everyone, milestones, draft.path / "episodes.parquet")
+        pq.write_table(milestone_table(groups, milestones), draft.path / "milestones.parquet")
         _draw(draft.pictures(), groups, milestones, trained, game)
     return context.store.get(KIND, version)
 

@@ -3,12 +3,20 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pyarrow as pa
 
 from emurl_core.evaluation.episodes import Episode
 from emurl_core.evaluation.statistics import Estimate, mean, median_steps, probability_of_improvement, share
 
 Groups = Mapping[str, Sequence[Episode]]
 """Episodes by player."""
+
+_MILESTONE_SCHEMA = pa.schema(
+    {
+        "player": pa.string(), "milestone": pa.string(), "episodes": pa.int32(),
+        "value": pa.float64(), "low": pa.float64(), "high": pa.float64(), "median_steps": pa.float64(),
+    }
+)  # fmt: skip
 
 
 def milestone_share(episodes: Sequence[Episode], milestone: str) -> Estimate:
@@ -32,7 +40,7 @@ def learned_reached(episodes: Sequence[Episode]) -> np.ndarray:
 
 
 def scores(groups: Groups, milestones: Sequence[str], intro: str | None, seed: int = 0) -> dict[str, float]:
-    """Flat metrics `<player>/<name>`, estimates with `_low` and `_high` beside, and `comparison/<name>`.
+    """Flat metrics `<player>/<name>`, means and `intro_left` with `_low` and `_high` beside, and `comparison/<name>`.
 
     `steps_to/<milestone>` is there when at least half of the player's episodes reached it. The comparison is of the
     stochastic policy with random buttons, by true progress; by learned progress in a game whose truth is not known.
@@ -47,12 +55,31 @@ def scores(groups: Groups, milestones: Sequence[str], intro: str | None, seed: i
         if intro:
             _put(found, f"{player}/intro_left", milestone_share(episodes, intro))
         for milestone in milestones:
-            _put(found, f"{player}/reached/{milestone}", milestone_share(episodes, milestone))
+            found[f"{player}/reached/{milestone}"] = milestone_share(episodes, milestone).value
             if (steps := median_steps(steps_to(episodes, milestone))) is not None:
                 found[f"{player}/steps_to/{milestone}"] = steps
     if "stochastic" in groups and "random" in groups:
         found |= _compare(groups, found, bool(milestones), intro)
     return found
+
+
+def milestone_table(groups: Groups, milestones: Sequence[str]) -> pa.Table:
+    """One row for each player and milestone: share with its interval, and the median of the steps where there is one."""
+    rows = []
+    for player, episodes in groups.items():
+        for milestone in milestones:
+            estimate = milestone_share(episodes, milestone)._asdict()
+            steps = median_steps(steps_to(episodes, milestone))
+            rows.append(
+                {
+                    "player": player,
+                    "milestone": milestone,
+                    "episodes": len(episodes),
+                    **estimate,
+                    "median_steps": steps,
+                }
+            )
+    return pa.Table.from_pylist(rows, _MILESTONE_SCHEMA)
 
 
 def _compare(groups: Groups, found: Mapping[str, float], truth: bool, intro: str | None) -> dict[str, float]:

@@ -6,7 +6,7 @@ the trainers read.
 
 from emurl_core.frames.dataset import DatasetConfig, EmptyDatasetError, FrameDataset, RunFrames, build_dataset
 from emurl_core.frames.decode import VideoError
-from emurl_core.frames.extract import FramesConfig, NoGameScreenError, extract
+from emurl_core.frames.extract import FramesConfig, NoGameScreenError, extract, extract_file, find_screens
 from emurl_core.frames.rectangle import Rect, Segment
 from emurl_core.frames.screen_finder import FinderConfig, Findings, find_segments
 
@@ -24,5 +24,7 @@ __all__ = [
     "VideoError",
     "build_dataset",
     "extract",
+    "extract_file",
+    "find_screens",
     "find_segments",
 ]

@@ -14,6 +14,7 @@ SATURATION = 40.0
 """Luma change that counts in full. Larger ones are no better evidence."""
 NOISE = 4.0
 """Luma change that compression alone makes."""
+_EVIDENCE = (np.clip((np.arange(256) - NOISE) / (SATURATION - NOISE), 0, 1) * 255).astype(np.uint8)
 _BLOCK_PX = 8
 _CHANGED = 14.0
 
@@ -22,9 +23,8 @@ def activity_map(lumas: Sequence[np.ndarray]) -> np.ndarray:
     """How much each pixel changes from picture to picture: `n × (H, W) uint8 -> (H, W) float32 in [0, 1]`."""
     total = np.zeros(lumas[0].shape, np.float32)
     for before, after in pairwise(lumas):
-        change = cv2.absdiff(before, after).astype(np.float32)
-        total += np.clip((change - NOISE) / (SATURATION - NOISE), 0, 1)
-    return total / max(1, len(lumas) - 1)
+        cv2.accumulate(cv2.LUT(cv2.absdiff(before, after), _EVIDENCE), total)
+    return total / (255 * max(1, len(lumas) - 1))
 
 
 def layout_changes(lumas: Sequence[np.ndarray], share: float = 0.05) -> list[int]:

@@ -33,7 +33,7 @@ def find_candidates(activity: np.ndarray, at_most: int = 6) -> list[Candidate]:
     integral = cv2.integral(grid).astype(np.float32)
     found: list[tuple[float, Rect]] = []
     rows, columns = grid.shape
-    for h in range(max(8, int(_MIN_SCALE * HEIGHT_PX / cell)), rows + 1):
+    for h in range(max(8, int(_MIN_SCALE * HEIGHT_PX / cell)), rows + 1, 2):
         for w in sorted({round(h * WIDTH_PX / HEIGHT_PX * stretch) for stretch in _STRETCHES}):
             if w <= columns:
                 found += _best_places(integral, h, w, cell)

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from emurl_core.artifacts import Artifact, Draft, Input, version_of
 from emurl_core.frames.decode import Picture, probe, read_every
@@ -51,7 +52,7 @@ def extract(video: Artifact, config: FramesConfig, context: StageContext) -> Art
     with context.store.draft(
         "frames", version, config=config, code_version=CODE_VERSION, inputs=inputs, partition=video_id
     ) as draft:
-        extract_file(file, config, manual, draft)
+        _fill(draft, file, config, manual)
         keep = ("run_id", "game", "part", "time_s", "title", "url", "players", "source")
         draft.facts |= {k: video.facts[k] for k in keep if k in video.facts}
         draft.facts |= {"video_id": video_id, "video_sha256": video.facts["sha256"]}
@@ -63,9 +64,36 @@ def video_file(video: Artifact) -> Path:
     return video.path / video.facts.get("file", "video.mp4")
 
 
-def extract_file(file: Path, config: FramesConfig, manual: ManualVideo | None, draft: Draft) -> None:
-    """Write frames, index, screens and picture of a video file into a draft."""
-    findings = manual_findings(file, manual) if manual else find_segments(file, config)
+def find_screens(file: Path, config: FramesConfig) -> Findings:
+    """Where the game shows in a video file: as the crop config says, else as found. Raises VideoError."""
+    return _findings(file, config, read_manual_crops(Path(config.crop_config)).of("", file.name))
+
+
+def extract_file(file: Path, out: Path, config: FramesConfig) -> int:
+    """Cut the frames of one file into the folder `out`, without any store. Returns how many were kept.
+
+    Raises:
+        ValueError: as `extract`, or `out` is there and not empty. The folder is left empty then.
+    """
+    if out.exists() and any(out.iterdir()):
+        raise ValueError(f"found files in {out}, expected a new or empty folder; name another one")
+    manual = read_manual_crops(Path(config.crop_config)).of("", file.name)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as staging:
+        draft = Draft(Path(staging))
+        _fill(draft, file, config, manual)
+        out.mkdir(exist_ok=True)
+        for part in draft.path.iterdir():
+            part.rename(out / part.name)
+    return int(draft.facts["kept"])
+
+
+def _findings(file: Path, config: FramesConfig, manual: ManualVideo | None) -> Findings:
+    return manual_findings(file, manual) if manual else find_segments(file, config)
+
+
+def _fill(draft: Draft, file: Path, config: FramesConfig, manual: ManualVideo | None) -> None:
+    findings = _findings(file, config, manual)
     if not findings.found:
         info = probe(file)
         raise NoGameScreenError(

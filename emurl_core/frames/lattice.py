@@ -47,30 +47,32 @@ class Axis:
         first, last = first + 1, last - 1
         scale = (end - start) / self.count
         seen = self.lines[first:last]
-        matrix = upsampling(kernel, start, scale, self.count, first, last - first)
-        gram = matrix.T @ matrix
+        up = upsampling(kernel, start, scale, self.count, first, last - first)
         bands = np.zeros((_BAND, self.count), np.float32)
         for k in range(_BAND):
-            bands[k, : self.count - k] = np.diagonal(gram, -k)
+            bands[k, : self.count - k] = np.einsum("ij,ij->j", up[:, : self.count - k], up[:, k:])
         bands[0] += RIDGE * max(1.0, scale)
         try:
-            values = solveh_banded(bands, matrix.T @ seen, lower=True, check_finite=False)
+            values = solveh_banded(bands, up.T @ seen, lower=True, check_finite=False, overwrite_b=True)
         except LinAlgError:
             return 1.0
-        rest = seen - matrix @ values
+        rest = seen - up @ values
         detail = np.square(np.diff(seen, axis=0)).mean() + 1.0
         freedom = max(0.05, 1 - self.count / (last - first))
         return float(np.square(rest).mean() / freedom / detail)
 
     def search(self, start: float, end: float, reach_px: float = 1.5) -> AxisFit:
         """The best edges within `reach_px` of the given ones and the best kernel, from coarse to fine."""
-        coarse: list[AxisFit] = []
-        for kernel in ("linear", "nearest"):
-            coarse.append(self._grid(start, end, kernel, reach_px, 0.5, start + end))
-        fine = [self._grid(c.start, c.end, k, 0.4, 0.2, start + end) for c, k in _pairs(coarse)]
+        wide = 0.75 if end - start > 2.5 * self.count else 0.5
+        soft, hard = (
+            self._grid(start, end, kernel, reach_px, wide, start + end) for kernel in ("linear", "nearest")
+        )
+        tried = [(soft, "linear"), (soft, "cubic"), (soft, "area"), (hard, "nearest"), (hard, "area")]
+        fine = [self._grid(c.start, c.end, kernel, 0.25, 0.25, start + end) for c, kernel in tried]
         best = min(fine, key=lambda f: f.misfit)
+        best = self._grid(best.start, best.end, best.kernel, 0.3, 0.15, start + end)
         # Which line a hard edge falls on turns on small fractions.
-        reach, step = (0.24, 0.04) if best.kernel == "nearest" else (0.12, 0.06)
+        reach, step = (0.15, 0.05) if best.kernel == "nearest" else (0.08, 0.08)
         return self._grid(best.start, best.end, best.kernel, reach, step, start + end)
 
     def _grid(
@@ -93,12 +95,7 @@ class Axis:
         return AxisFit(float(chosen[1]), float(chosen[2]), kernel, float(chosen[0]))
 
 
-def _pairs(coarse: Sequence[AxisFit]) -> list[tuple[AxisFit, Kernel]]:
-    soft, hard = coarse
-    return [(soft, "linear"), (soft, "cubic"), (soft, "area"), (hard, "nearest"), (hard, "area")]
-
-
-def busy_lines(lumas: Sequence[np.ndarray], rect: Rect, across: bool, at_most: int = 120) -> np.ndarray:
+def busy_lines(lumas: Sequence[np.ndarray], rect: Rect, across: bool, at_most: int = 64) -> np.ndarray:
     """The rows (or columns) through the screen with the most detail: `(n, length) float32`."""
     top, bottom = max(0, int(rect.y) + 1), int(rect.y + rect.h) - 1
     left, right = max(0, int(rect.x) + 1), int(rect.x + rect.w) - 1

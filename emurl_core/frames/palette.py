@@ -4,7 +4,6 @@ A plain Game Boy picture has four lumas. A Super Game Boy or Game Boy Color one 
 set on its own part of the screen: then every 8×8 cell chooses the set that fits it best, chroma included.
 """
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 import cv2
@@ -14,6 +13,7 @@ from emurl_core.screen import FRAME_SHAPE, SHADES
 
 CELL_PX = 8
 _CHROMA_WEIGHT = 0.5
+_OUTLIER = 60.0
 _MAX_SETS = 5
 _WORTH = 0.2
 """Share of the error that one more set must remove to be taken."""
@@ -21,11 +21,18 @@ _NEW_COLOUR = 18.0
 """How far a set's most different colour must be from every other set's: blur alone makes smaller differences."""
 
 
-@dataclass(frozen=True)
 class Palette:
-    """Sets of four colours `(sets, 4, 3) float32` of Y, U, V, lightest first."""
+    """One or several sets of four colours, and how to tell a pixel's shade by them.
 
-    colours: np.ndarray
+    Args:
+        colours: `(sets, 4, 3) float32` of Y, U, V, lightest first.
+        chroma_weight: what a step of chroma counts against one of luma. Chroma is stored at half resolution and so bleeds
+            into its neighbours: it may choose between sets, hardly between shades.
+    """
+
+    def __init__(self, colours: np.ndarray, chroma_weight: float = _CHROMA_WEIGHT) -> None:
+        self.colours, self.chroma_weight = colours, chroma_weight
+        self._tables: list[tuple[np.ndarray, np.ndarray]] = []
 
     @property
     def gap(self) -> float:
@@ -33,34 +40,72 @@ class Palette:
         return float(np.abs(np.diff(self.colours[:, :, 0], axis=1)).mean())
 
     def shades(self, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Nearest shade of each pixel and its distance: `(3, 144, 160) float32 -> (144, 160) uint8, float32 in luma steps`."""
+        """Nearest shade of each pixel and its distance: `(3, 144, 160) float32 -> (144, 160) uint8, float32 in luma steps`.
+
+        With one set, luma alone will do: `(1, 144, 160)`.
+        """
         if len(self.colours) == 1:
             lumas = self.colours[0, ::-1, 0]
             borders = (lumas[1:] + lumas[:-1]) / 2
             shades = (SHADES - 1 - np.searchsorted(borders, picture[0])).astype(np.uint8)
             return shades, np.abs(picture[0] - self.colours[0, shades, 0])
-        every = [_nearest(picture, colours) for colours in self.colours]
-        errors = np.stack([_cell_means(np.minimum(e, 60.0**2)) for _, e in every])
-        chosen = np.kron(errors.argmin(0), np.ones((CELL_PX, CELL_PX), int))
-        shades = np.choose(chosen, [s for s, _ in every])
-        return shades, np.sqrt(np.choose(chosen, [e for _, e in every]))
+        shades, errors = self._by_set(picture)
+        chosen = np.stack([_cell_means(e) for e in errors]).argmin(0)
+        own = chosen.repeat(CELL_PX, 0).repeat(CELL_PX, 1)
+        return np.choose(own, shades), np.sqrt(np.choose(own, errors))
+
+    def labels(self, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Set and shade of each pixel, and each cell's squared error: `(n, 144, 160)` twice and `(n, 18, 20)`."""
+        which, shade, error = [], [], []
+        for picture in pictures:
+            shades, errors = self._by_set(picture)
+            cells = np.stack([_cell_means(e) for e in errors])
+            own = cells.argmin(0).repeat(CELL_PX, 0).repeat(CELL_PX, 1)
+            which.append(own)
+            shade.append(np.choose(own, shades))
+            error.append(cells.min(0))
+        return np.stack(which), np.stack(shade), np.stack(error)
+
+    def _by_set(self, picture: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        # Nearest colours come from a table over coarse Y, U, V: an order faster than distances for each pixel.
+        if not self._tables:
+            self._tables = [_table(colours, self.chroma_weight) for colours in self.colours]
+        y, u, v = picture
+        code = np.clip(y, 0, 255).astype(np.int32) >> 1
+        code = code * 1024 + (np.clip(u, 0, 255).astype(np.int32) >> 3) * 32
+        code += np.clip(v, 0, 255).astype(np.int32) >> 3
+        return [t[0].take(code) for t in self._tables], [t[1].take(code) for t in self._tables]
+
+
+def _table(colours: np.ndarray, chroma_weight: float) -> tuple[np.ndarray, np.ndarray]:
+    luma = np.square(np.arange(128)[:, None] * 2 + 1 - colours[:, 0])
+    u = np.square((np.arange(32)[:, None] * 8 + 4 - colours[:, 1]) * chroma_weight)
+    v = np.square((np.arange(32)[:, None] * 8 + 4 - colours[:, 2]) * chroma_weight)
+    squared = (luma[:, None, None] + u[None, :, None] + v[None, None, :]).astype(np.float32).reshape(-1, SHADES)
+    # An outlier says no more than any other clear contradiction.
+    return squared.argmin(1).astype(np.uint8), np.minimum(squared.min(1), _OUTLIER**2)
 
 
 def fit_palette(pictures: np.ndarray) -> Palette:
     """The palette of a video: `(n, 3, 144, 160) float32 in Y, U, V -> Palette`."""
-    sets = [_first_set(pictures)]
-    error = _cell_errors(pictures, sets)
+    palette = _refine(pictures, Palette(_first_set(pictures)[None]), rounds=1)
+    error = palette.labels(pictures)[2]
     for _ in range(_MAX_SETS - 1):
-        extended = _refine(pictures, [*sets, _worst_cells_set(pictures, error)])
-        better = _cell_errors(pictures, extended)
-        if better.mean() > (1 - _WORTH) * error.mean() or not _is_new(extended):
+        if np.quantile(error, 0.97) < (0.15 * palette.gap) ** 2:
             break
-        sets, error = extended, better
-    return Palette(np.stack(sets))
+        colours = np.concatenate([palette.colours, _worst_cells_set(pictures, error)[None]])
+        extended = _refine(pictures, Palette(colours, palette.chroma_weight), rounds=3)
+        # Judged with the same weight, else fewer chroma errors could be had by ignoring chroma.
+        before = Palette(palette.colours, extended.chroma_weight).labels(pictures)[2]
+        better = extended.labels(pictures)[2]
+        if better.mean() > (1 - _WORTH) * before.mean() or not _is_new(extended.colours):
+            break
+        palette, error = extended, better
+    return palette
 
 
-def _is_new(sets: list[np.ndarray]) -> bool:
-    return all(np.sqrt(np.square(sets[-1] - other).sum(1)).max() > _NEW_COLOUR for other in sets[:-1])
+def _is_new(colours: np.ndarray) -> bool:
+    return all(np.sqrt(np.square(colours[-1] - other).sum(1)).max() > _NEW_COLOUR for other in colours[:-1])
 
 
 def _first_set(pictures: np.ndarray) -> np.ndarray:
@@ -114,20 +159,9 @@ def _means(pictures: np.ndarray, labels: np.ndarray, lumas: np.ndarray) -> np.nd
     return colours
 
 
-def _nearest(picture: np.ndarray, colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    weights = np.array([1.0, _CHROMA_WEIGHT, _CHROMA_WEIGHT], np.float32)[:, None, None]
-    squared = np.stack([np.square((picture - c[:, None, None]) * weights).sum(0) for c in colours])
-    return squared.argmin(0).astype(np.uint8), squared.min(0)
-
-
 def _cell_means(values: np.ndarray) -> np.ndarray:
     size = (FRAME_SHAPE[1] // CELL_PX, FRAME_SHAPE[0] // CELL_PX)
     return cv2.resize(values.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-
-
-def _cell_errors(pictures: np.ndarray, sets: list[np.ndarray]) -> np.ndarray:
-    """Squared error of the best set by picture and cell: `(n, 18, 20) float32`."""
-    return np.stack([np.stack([_cell_means(_nearest(p, c)[1]) for c in sets]).min(0) for p in pictures])
 
 
 def _worst_cells_set(pictures: np.ndarray, errors: np.ndarray) -> np.ndarray:
@@ -138,21 +172,21 @@ def _worst_cells_set(pictures: np.ndarray, errors: np.ndarray) -> np.ndarray:
     return _means(pictures, labels, lumas)
 
 
-def _refine(pictures: np.ndarray, sets: list[np.ndarray], rounds: int = 3) -> list[np.ndarray]:
+def _refine(pictures: np.ndarray, palette: Palette, rounds: int) -> Palette:
+    """Move the colours to the medians of the pixels that chose them, and the chroma weight to what its spread is worth."""
     for _ in range(rounds):
-        chosen, labels = [], []
-        for picture in pictures:
-            every = [_nearest(picture, c) for c in sets]
-            cells = np.stack([_cell_means(e) for _, e in every]).argmin(0)
-            own = np.kron(cells, np.ones((CELL_PX, CELL_PX), int))
-            chosen.append(own)
-            labels.append(np.choose(own, [s for s, _ in every]))
-        which, shade = np.stack(chosen), np.stack(labels)
+        which, shade, _ = palette.labels(pictures)
         renewed = []
-        for i, colours in enumerate(sets):
-            means = _means(pictures, np.where(which == i, shade, SHADES), colours[:, 0])
-            seen = np.array([((which == i) & (shade == k)).any() for k in range(SHADES)])
+        for i, colours in enumerate(palette.colours):
+            own = np.where(which == i, shade, SHADES)
+            means = _means(pictures, own, colours[:, 0])
+            seen = np.bincount(own.ravel(), minlength=SHADES + 1)[:SHADES] > 0
             means = np.where(seen[:, None], means, colours)
             renewed.append(means[np.argsort(-means[:, 0])])
-        sets = renewed
-    return sets
+        table = np.stack(renewed)
+        rest = np.abs(pictures - table[which, shade].transpose(0, 3, 1, 2))
+        luma, chroma = np.sqrt(np.square(np.minimum(rest, _OUTLIER)).mean((0, 2, 3)))[:2], rest[:, 1:]
+        spread = float(np.sqrt(np.square(np.minimum(chroma, 2 * _OUTLIER)).mean()))
+        weight = float(np.clip(luma[0] / max(spread, 1e-3), 0.08, _CHROMA_WEIGHT))
+        palette = Palette(table, weight)
+    return palette

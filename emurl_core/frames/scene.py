@@ -7,10 +7,10 @@ import numpy as np
 
 from emurl_core.frames.decode import Picture
 from emurl_core.frames.locate import Found
-from emurl_core.frames.shades import Reading, ScreenReader
+from emurl_core.frames.shades import Reading, ScreenReader, Unscaler
 from emurl_core.frames.surroundings import Surroundings
 
-_PALETTE_PICTURES = 12
+_PALETTE_PICTURES = 10
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,15 @@ class Scene:
     @classmethod
     def learn(cls, pictures: Sequence[Picture], found: Found) -> "Scene":
         """From pictures of which most show the game."""
-        chosen = [
-            pictures[round(i)]
-            for i in np.linspace(0, len(pictures) - 1, min(_PALETTE_PICTURES, len(pictures)))
-        ]
-        reader = ScreenReader.fit(chosen, found.rect, found.kernel)
-        usual = float(np.median([reader.misfit(p) for p in chosen]))
-        return cls(found, reader, Surroundings.learn(pictures, found.rect), usual)
+        surroundings = Surroundings.learn(pictures, found.rect)
+        shown = [p for p in pictures if surroundings.same(p)] or list(pictures)
+        chosen = [shown[round(i)] for i in np.linspace(0, len(shown) - 1, min(_PALETTE_PICTURES, len(shown)))]
+        unscaler = Unscaler(found.rect, found.kernel, chosen[0].y.shape)
+        misfits = np.array([unscaler.misfit(p) for p in chosen])
+        usual = float(np.median(misfits))
+        # A card among them would bring its own colours into the palette.
+        clean = [p for p, m in zip(chosen, misfits, strict=True) if m <= _limit(usual)]
+        return cls(found, ScreenReader.fit(clean, unscaler), surroundings, usual)
 
     def judge(self, picture: Picture, max_residual: float) -> Verdict:
         """Read a picture and say whether it is the game."""
@@ -56,7 +58,11 @@ class Scene:
         if (
             not self.surroundings.known
             and not reading.blank
-            and self.reader.misfit(picture) > 4 * self.usual_misfit + 0.05
+            and self.reader.misfit(picture) > _limit(self.usual_misfit)
         ):
             return Verdict(reading, "no Game Boy pixels")
         return Verdict(reading, "")
+
+
+def _limit(usual_misfit: float) -> float:
+    return 4 * usual_misfit + 0.05

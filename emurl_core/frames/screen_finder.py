@@ -25,7 +25,7 @@ FINDER_VERSION = "1"
 class FinderConfig(StageConfig):
     """How hard to look for the screen."""
 
-    keyframes: int = 96
+    keyframes: int = 64
     """Keyframes looked at, at most, evenly over the video."""
     min_pictures: int = 24
     """Where there are fewer keyframes, pictures are decoded in between."""

@@ -85,9 +85,8 @@ class ScreenReader:
         self.unscaler, self.palette = unscaler, palette
 
     @classmethod
-    def fit(cls, pictures: Sequence[Picture], rect: Rect, kernel: Kernel) -> "ScreenReader":
+    def fit(cls, pictures: Sequence[Picture], unscaler: Unscaler) -> "ScreenReader":
         """Learn the palette from some pictures of the segment."""
-        unscaler = Unscaler(rect, kernel, pictures[0].y.shape)
         return cls(unscaler, fit_palette(np.stack([unscaler.yuv(p) for p in pictures])))
 
     def misfit(self, picture: Picture) -> float:

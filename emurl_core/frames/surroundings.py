@@ -5,12 +5,13 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from emurl_core.frames.activity import activity_map
 from emurl_core.frames.decode import Picture
 from emurl_core.frames.rectangle import Rect
 
 _BLOCK_PX = 8
-_CALM = 0.03
+_MOVING = 3.0
+_CALM = 0.08
+"""Share of pictures in which a still block may move all the same."""
 _DIFFERENT = 6.0
 """Level difference of a block's mean, in luma or chroma. Means are free of compression noise, so it may be small."""
 _MIN_BLOCKS = 40
@@ -33,8 +34,8 @@ class Surroundings:
         margin = _BLOCK_PX
         outside = (x < rect.x - margin) | (x > rect.x + rect.w + margin)
         outside |= (y < rect.y - margin) | (y > rect.y + rect.h + margin)
-        activity = activity_map([p.y for p in pictures])
-        calm = cv2.resize(activity, (columns, rows), interpolation=cv2.INTER_AREA) < _CALM
+        moving = np.abs(np.diff(blocks, axis=0)).max(1) > _MOVING
+        calm = moving.mean(0) < _CALM
         return cls(outside & calm, np.median(blocks, axis=0))
 
     @property

@@ -4,6 +4,8 @@ Speedrunners don't open every menu or walk into every wall; a random player does
 `emurl_core.tokenizer`.
 """
 
+import hashlib
+
 import numpy as np
 
 from emurl_core.game.parallel import VectorGame
@@ -11,7 +13,7 @@ from emurl_core.game.registry import GameConfig
 from emurl_core.screen import FRAME_SHAPE, Button
 
 _PATIENCE = 16
-"""Looks at a picture that does not change before it is taken once more: nobody waits forever for a frozen game."""
+"""Looks of one emulator that find nothing new before it keeps what it sees: nobody waits forever for a frozen game."""
 
 
 def random_frames(
@@ -22,12 +24,12 @@ def random_frames(
     envs: int = 8,
     workers: int = 0,
     sticky: float = 0.5,
-    gap_steps: int = 4,
+    gap_steps: int = 3,
     mean_episode_steps: int = 500,
 ) -> np.ndarray:
     """Decorrelated frames of random play from power-on: `(count, 144, 160) uint8 in [0, 4)`, in random order.
 
-    Each of `envs` emulators looks every `gap_steps` steps and keeps the frame unless it is the one it kept last. A
+    Each of `envs` emulators looks every `gap_steps` steps and keeps a frame that nobody has kept yet. A
     button is repeated with probability `sticky`, else drawn anew: repeating walks further. Episodes end at random, after
     `mean_episode_steps` on average. The same arguments give the same frames, whatever `workers` is.
     """
@@ -38,7 +40,7 @@ def random_frames(
         )
     random = np.random.default_rng(seed)
     kept = np.empty((count, *FRAME_SHAPE), dtype=np.uint8)
-    last = np.full((envs, *FRAME_SHAPE), 255, dtype=np.uint8)
+    seen: set[bytes] = set()
     waited = np.zeros(envs, dtype=np.int64)
     phases = random.integers(0, gap_steps, envs)
     filled = step = 0
@@ -52,8 +54,10 @@ def random_frames(
             step += 1
             for row in np.flatnonzero((step + phases) % gap_steps == 0):
                 waited[row] += 1
-                if filled < count and (waited[row] > _PATIENCE or not np.array_equal(frames[row], last[row])):
-                    kept[filled] = last[row] = frames[row]
+                digest = hashlib.blake2b(frames[row].data, digest_size=16).digest()
+                if filled < count and (digest not in seen or waited[row] > _PATIENCE):
+                    kept[filled] = frames[row]
+                    seen.add(digest)
                     filled += 1
                     waited[row] = 0
             ended = np.flatnonzero(random.random(envs) < 1 / mean_episode_steps)

@@ -113,8 +113,6 @@ class Emulator:
 
     def load_state(self, state: bytes) -> None:
         """Go back to a saved instant, with no button held. Raises ValueError when `state` is not one."""
-        self.release_all()
-        self._pyboy.tick(0, False, False)
         try:
             self._pyboy.load_state(io.BytesIO(state))
         except (utils.PyBoyException, EOFError, IndexError, OverflowError, TypeError) as error:
@@ -122,6 +120,9 @@ class Emulator:
                 f"found {len(state):,} bytes that are no save state of this ROM ({error}); expected what `save_state` "
                 "returned for the same ROM under the same PyBoy; make the state again"
             ) from error
+        # The state remembers buttons too, held when it was saved by somebody who is not there to let them go.
+        self._held = set(Button)
+        self.release_all()
         self.frames = 0
 
     def close(self) -> None:

@@ -24,8 +24,10 @@ class Emulators(Protocol):
     """What is needed of `emurl_core.game.VectorGame`."""
 
     envs: int
-    restarts: int
     truth: TruthView
+
+    @property
+    def restarts(self) -> int: ...
 
     @property
     def frames(self) -> np.ndarray: ...

@@ -8,11 +8,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from emurl_core.game.embedded.state import STATE_ADDRESS, STATE_BYTES, EmbeddedState, Scene, read_state
+from emurl_core.game.embedded.state import (
+    MAGIC,
+    OFFSETS,
+    STATE_ADDRESS,
+    STATE_BYTES,
+    EmbeddedState,
+    Scene,
+    read_state,
+)
 from emurl_core.game.embedded.world import MAPS, MILESTONES
 from emurl_core.game.emulator import Emulator
 from emurl_core.screen import PRESS_FRAMES, STEP_FRAMES, Button
 
+_EVENTS = OFFSETS["events"][0]
 _MILESTONE_BITS = (1 << len(MILESTONES)) - 1
 DIRECTIONS = frozenset({Button.UP, Button.DOWN, Button.LEFT, Button.RIGHT})
 
@@ -22,7 +31,7 @@ class Hands:
 
     Attributes:
         held: what was held in each frame so far, one byte a frame.
-        milestones: name and frame at which each was first seen.
+        milestones: name and number of frames emulated when each was reached.
     """
 
     def __init__(self, emulator: Emulator) -> None:
@@ -34,15 +43,7 @@ class Hands:
 
     def look(self) -> EmbeddedState:
         """The state now."""
-        state = read_state(self._emulator.memory(STATE_ADDRESS, STATE_BYTES))
-        if state.booted:
-            new = int(state.events) & _MILESTONE_BITS & ~self._reached
-            if new:
-                self._reached |= new
-                self.milestones += [
-                    (name, len(self.held)) for i, name in enumerate(MILESTONES) if new >> i & 1
-                ]
-        return state
+        return read_state(self._emulator.memory(STATE_ADDRESS, STATE_BYTES))
 
     def hold(self, button: Button | None, frames: int) -> None:
         """Hold one button, or none, for some frames."""
@@ -55,8 +56,20 @@ class Hands:
             if button is not None:
                 self._emulator.press(button)
             self._down = button
-        self._emulator.tick(frames, render=False)
-        self.held += bytes([0 if button is None else 1 << button]) * frames
+        byte = 0 if button is None else 1 << button
+        for _ in range(frames):
+            self._emulator.tick(1, render=False)
+            self.held.append(byte)
+            self._note_milestones()
+
+    def _note_milestones(self) -> None:
+        if self._emulator.memory(STATE_ADDRESS)[0] != MAGIC:
+            return
+        events = int.from_bytes(self._emulator.memory(STATE_ADDRESS + _EVENTS, 2), "little")
+        new = events & _MILESTONE_BITS & ~self._reached
+        if new:
+            self._reached |= new
+            self.milestones += [(name, len(self.held)) for i, name in enumerate(MILESTONES) if new >> i & 1]
 
     def step(self, button: Button) -> EmbeddedState:
         """One RL step: 8 frames down, 22 up."""

@@ -5,6 +5,8 @@ Who decides what to press is in `player`; recording a replay into a video is in 
 
 import json
 import os
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,9 +106,14 @@ def save(playthrough: Playthrough, path: Path) -> None:
 
 
 def load(path: Path) -> Playthrough:
-    """Read what `save` wrote. Raises ValueError or OSError on anything else."""
-    with np.load(path, allow_pickle=False) as data:
-        record = json.loads(str(data["record"]))
-        held = data["held"]
-    record["milestones"] = tuple((str(name), int(frame)) for name, frame in record["milestones"])
-    return Playthrough(held=held, **record)
+    """Read what `save` wrote. Raises OSError when there is no such file, ValueError when it is damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            record = json.loads(str(data["record"]))
+            held = data["held"]
+        record["milestones"] = tuple((str(name), int(frame)) for name, frame in record["milestones"])
+        return Playthrough(held=held, **record)
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"found {path} damaged ({error}), expected a saved playthrough; delete it and play again"
+        ) from error

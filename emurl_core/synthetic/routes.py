@@ -1,6 +1,8 @@
 """Finding a way as a person with habits would: nearly the shortest, off the grass or not, never into a hole."""
 
 import heapq
+from functools import lru_cache, reduce
+from operator import or_
 
 import numpy as np
 
@@ -10,6 +12,21 @@ from emurl_core.game.embedded.world import MAPS, MapId, Place
 
 SHUNNED = frozenset({int(MapId.GROVE), int(MapId.PIT)})
 """Maps that lead nowhere. Who wants to finish stays out."""
+
+
+_PRESENCE = reduce(or_, (npc.needs | npc.gone for here in MAPS.values() for npc in here.npcs), Event(0))
+"""Events that decide who stands in the way somewhere."""
+
+
+def exits(place: Place, events: Event) -> tuple[tuple[Facing, Place], ...]:
+    """The steps that lead anywhere from a place, each with where to."""
+    return _exits(plain(place), int(events & _PRESENCE))
+
+
+@lru_cache(maxsize=50_000)
+def _exits(place: Place, events: int) -> tuple[tuple[Facing, Place], ...]:
+    found = ((facing, plain(step(place, facing, Event(events)))) for facing in Facing)
+    return tuple((facing, after) for facing, after in found if after != place)
 
 
 class Taste:
@@ -51,11 +68,10 @@ def find_way(
             return _steps(came, start, place)
         if cost > costs[place]:
             continue
-        for facing in Facing:
-            after = plain(step(place, facing, events))
+        for facing, after in exits(place, events):
             if through is not None and after == plain(through) and ahead(place, facing) == goal:
                 return [*_steps(came, start, place), (facing, after)]
-            if after == place or after[0] in shunned:
+            if after[0] in shunned:
                 continue
             found = cost + taste.cost(after)
             if found < costs.get(after, float("inf")):

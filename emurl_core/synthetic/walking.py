@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from emurl_core.game.embedded.paths import step
 from emurl_core.game.embedded.state import EmbeddedState, Facing
-from emurl_core.game.embedded.world import MAPS, Place
+from emurl_core.game.embedded.world import Place
 from emurl_core.screen import Button
 from emurl_core.synthetic.errands import Errand, Wishes
-from emurl_core.synthetic.routes import SHUNNED, Taste, find_way, plain
+from emurl_core.synthetic.routes import SHUNNED, Taste, ahead, exits, find_way, plain
 from emurl_core.synthetic.temper import Temper
 
 DIRECTION = {
@@ -81,8 +80,7 @@ class Walker:
     def _follow(self, here: Place, errand: Errand, state: EmbeddedState) -> Facing | None:
         while self._way and self._way[0][1] == here:
             self._way.pop(0)
-        expected = plain(step(here, self._way[0][0], state.events)) == self._way[0][1] if self._way else False
-        if errand != self._goal or not expected:
+        if errand != self._goal or not self._way or self._way[0] not in exits(here, state.events):
             self._goal = errand
             self._way = find_way(here, errand.place, state.events, self._taste, self._shunned) or []
         return self._way[0][0] if self._way else None
@@ -90,10 +88,9 @@ class Walker:
     def _stray(self, here: Place, state: EmbeddedState) -> Button | None:
         """A step in some direction that is open and leads to no other map."""
         open_ways = [
-            f for f in Facing if (after := step(here, f, state.events)) != here and after[0] == here[0]
-        ]
-        open_ways = [
-            f for f in open_ways if not MAPS[here[0]].ledge(here[1] + f.step[0], here[2] + f.step[1])
+            facing
+            for facing, after in exits(here, state.events)
+            if after[0] == here[0] and after == ahead(here, facing)  # no doors, no ledges
         ]
         if not open_ways:
             self._astray = 0

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from torch.nn.functional import cross_entropy
 
 from emurl_core.screen import GRID_SHAPE
-from emurl_core.tokenizer.network import Decoder, Encoder
+from emurl_core.tokenizer.network import Decoder, Encoder, PatchShortcut
 from emurl_core.tokenizer.quantisers import EmaQuantiser, FsqQuantiser, Quantiser
 from emurl_core.training import Batch, FitConfig, Losses, Trainable
 
@@ -26,6 +26,8 @@ class TokenizerConfig(FitConfig):
     """Residual blocks at 9×10, on either side."""
     width: int = Field(192, ge=1)
     """Length of a code's vector."""
+    patch_shortcut: bool = True
+    """Carry each patch by a linear map beside the convolutions, started from the patches' principal components."""
     codes: int = Field(512, ge=2)
     """Size of the codebook."""
     quantiser: Literal["ema", "fsq"] = "ema"
@@ -36,7 +38,7 @@ class TokenizerConfig(FitConfig):
     """Share of a code's running mean that survives a batch."""
     commitment: float = Field(0.25, ge=0)
     """Weight of the pull of latents towards their codes."""
-    unquantised_steps: int = Field(500, ge=0)
+    unquantised_steps: int = Field(200, ge=0)
     """Steps at the start that train a plain autoencoder; k-means over its latents then starts the codebook."""
     revive_after: int = Field(25, ge=1)
     """Batches without use after which a code moves onto a live latent."""
@@ -61,7 +63,7 @@ class TokenizerConfig(FitConfig):
 
 
 class Tokenizer(Trainable):
-    """Frames to codes and back. Weights: `encoder.*`, `quantiser.*`, `decoder.*`."""
+    """Frames to codes and back. Weights: `encoder.*`, `shortcut.*`, `quantiser.*`, `decoder.*`."""
 
     def __init__(self, config: TokenizerConfig) -> None:
         super().__init__()
@@ -72,6 +74,11 @@ class Tokenizer(Trainable):
             else FsqQuantiser(config.fsq_levels, config.width)
         )
         self.decoder = Decoder(config.channels, config.residual_blocks, config.width)
+        self.shortcut = PatchShortcut(config.width) if config.patch_shortcut else None
+        if self.shortcut is not None:
+            # The convolutions start small, so that at first the shortcut is what is seen.
+            for last in (self.encoder.out, self.decoder.out):
+                last.weight.data.mul_(0.1)
 
     @property
     def codebook(self) -> torch.Tensor:
@@ -80,7 +87,10 @@ class Tokenizer(Trainable):
 
     def latents(self, frames: torch.Tensor) -> torch.Tensor:
         """Unquantised vectors: `(B, 144, 160) uint8 in [0, 4) -> (B, 9, 10, width) float`."""
-        return self.encoder(frames).permute(0, 2, 3, 1)
+        latents = self.encoder(frames)
+        if self.shortcut is not None:
+            latents = latents + self.shortcut.inward(frames)
+        return latents.permute(0, 2, 3, 1)
 
     def encode(self, frames: torch.Tensor) -> torch.Tensor:
         """`(B, 144, 160) uint8 in [0, 4) -> (B, 9, 10) int64 in [0, codes)`."""
@@ -88,7 +98,7 @@ class Tokenizer(Trainable):
 
     def decode_tokens(self, tokens: torch.Tensor) -> torch.Tensor:
         """`(B, 9, 10) int64 -> (B, 4, 144, 160) float logits of the shades`."""
-        return self.decoder(self.codebook[tokens].permute(0, 3, 1, 2))
+        return self._drawn(self.codebook[tokens])
 
     def reconstruct(self, frames: torch.Tensor) -> torch.Tensor:
         """Frames drawn from their own tokens: `(B, 144, 160) uint8 -> (B, 144, 160) uint8`."""
@@ -99,7 +109,7 @@ class Tokenizer(Trainable):
         frames = batch["frames"]
         latents = self.latents(frames).flatten(0, 2)
         vectors, codes, tie = self.quantiser(latents)
-        logits = self.decoder(vectors.unflatten(0, (-1, *GRID_SHAPE)).permute(0, 3, 1, 2)).float()
+        logits = self._drawn(vectors.unflatten(0, (-1, *GRID_SHAPE))).float()
         shades = cross_entropy(logits, frames.long())
         with torch.no_grad():
             exact = (logits.argmax(1) == frames).float().mean()
@@ -110,6 +120,11 @@ class Tokenizer(Trainable):
             "perplexity": perplexity(codes, len(self.codebook)),
         }
 
+    def _drawn(self, vectors: torch.Tensor) -> torch.Tensor:
+        latents = vectors.permute(0, 3, 1, 2)
+        logits = self.decoder(latents)
+        return logits if self.shortcut is None else logits + self.shortcut.outward(latents)
+
 
 def perplexity(codes: torch.Tensor, size: int) -> torch.Tensor:
     """Effective number of codes in use, in [1, size]: the exponential of the codes' entropy."""
@@ -118,13 +133,13 @@ def perplexity(codes: torch.Tensor, size: int) -> torch.Tensor:
 
 
 def codebook_sha256(tokenizer: Tokenizer) -> str:
-    """What a token means rests on the encoder and the codebook: the hash names both. Hex, 64 digits.
+    """What a token means rests on the way inward and the codebook: the hash names both. Hex, 64 digits.
 
     The decoder takes no part: it only draws.
     """
     digest = hashlib.sha256()
     state = tokenizer.state_dict()
-    for name in sorted(n for n in state if n.startswith("encoder.") or n.startswith("quantiser.")):
+    for name in sorted(n for n in state if not n.startswith("decoder.")):
         digest.update(name.encode())
         digest.update(state[name].detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()

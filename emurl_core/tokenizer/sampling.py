@@ -29,16 +29,20 @@ class FrameBatches:
     ) -> None:
         self.frames, self.rows, self.seed = frames, rows, seed
         self.emulator = emulator if emulator is not None and len(emulator) else None
-        self.from_emulator = round(batch_size * emulator_share) if self.emulator is not None else 0
-        self.from_video = batch_size - self.from_emulator
+        self.emulator_share = emulator_share if self.emulator is not None else 0.0
+        self.batch_size = batch_size
 
     def __call__(self, step: int) -> Batch:
-        draw = step_generator(self.seed, step)
-        picked = self.frames.shades(draw.choice(self.rows, self.from_video))
-        if self.emulator is not None:
-            other = self.emulator[draw.integers(len(self.emulator), size=self.from_emulator)]
-            picked = np.concatenate([picked, other])
-        return {"frames": torch.from_numpy(picked)}
+        return {"frames": torch.from_numpy(self.draw(step_generator(self.seed, step), self.batch_size))}
+
+    def draw(self, generator: np.random.Generator, count: int) -> np.ndarray:
+        """`(count, 144, 160) uint8` in the mix of a batch."""
+        others = round(count * self.emulator_share)
+        picked = self.frames.shades(generator.choice(self.rows, count - others))
+        if self.emulator is None:
+            return picked
+        chosen = self.emulator[generator.integers(len(self.emulator), size=others)]
+        return np.concatenate([picked, chosen])
 
 
 def rows_of(frames: FrameDataset, split: Split, at_most: int | None = None) -> np.ndarray:

@@ -104,11 +104,15 @@ def test_a_save_state_brings_back_the_instant_in_another_emulator(tiny_rom):
             assert np.array_equal(first.step(button), second.step(button))
 
 
-def test_loading_a_state_lets_go_of_held_buttons(tiny):
+@pytest.mark.parametrize("when", ["before loading", "before saving", "since the last tick"])
+def test_loading_a_state_lets_go_of_held_buttons(tiny, when):
     tiny.tick(BOOT_FRAMES)
     state = tiny.save_state()
     tiny.press(Button.A)
-    tiny.tick(5)
+    if when != "since the last tick":
+        tiny.tick(5)
+    if when == "before saving":
+        state = tiny.save_state()
     tiny.load_state(state)
     tiny.tick(5)
     assert tiny.memory(PRESSED)[0] == 0

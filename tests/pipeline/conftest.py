@@ -1,50 +1,49 @@
-"""A stage small enough to be built in a moment, in the shape of the real ones; and real Dagster and MLflow around it."""
+"""Real Dagster and MLflow around a toy stage; and, once a session, the whole graph on small recordings."""
 
+import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
-import numpy as np
 import pytest
-from PIL import Image
+from recordings import record_folder, record_without_game
+from toy_stage import ToyConfig, make_toy
 
-from emurl_core.artifacts import Artifact, version_of
-from emurl_core.configuration import StageConfig
+from emurl_core.artifacts import Artifact, ArtifactStore
+from emurl_core.dynamics import DynamicsConfig
+from emurl_core.evaluation import EvaluationConfig
+from emurl_core.frames import DatasetConfig
+from emurl_core.policy import PolicyConfig
+from emurl_core.profiles import Profile
+from emurl_core.reward import RewardConfig
 from emurl_core.runtime import RuntimeConfig
-from emurl_core.stage import StageContext
+from emurl_core.sources.scrape import ScrapeConfig
+from emurl_core.tokenizer import TokenizerConfig
+from emurl_pipeline.definitions import build
+from emurl_pipeline.instance import dagster_home, headless_instance
 from emurl_pipeline.materialization import Check, Work, stage_asset
+from emurl_pipeline.progress import Progress
 from emurl_pipeline.resources import DataHome, settings_resource
-from emurl_pipeline.tracking import MlflowTracking
-
-CODE_VERSION = "7"
-
-
-class ToyConfig(StageConfig):
-    """How the toy is made."""
-
-    steps: int = 3
-    """Points of its training curve."""
-    quality: float = 0.9
-    """What its check looks at."""
-
-
-def make_toy(config: ToyConfig, context: StageContext) -> Artifact:
-    """A picture, a metric beside its baseline, a curve."""
-    if config.steps < 0:
-        raise ValueError(f"found steps={config.steps}, expected at least 0; raise it")
-    version = version_of(config, CODE_VERSION)
-    if (existing := context.store.reuse("toy", version)) is not None:
-        return existing
-    for step in range(config.steps):
-        context.sink.log({"loss": 1 / (step + 1)}, step)
-    with context.store.draft("toy", version, config=config, code_version=CODE_VERSION) as draft:
-        Image.fromarray(np.full((20, 30, 3), 90, np.uint8)).save(draft.pictures() / "swatch.png")
-        draft.metrics |= {"test/accuracy": config.quality, "test/majority": 0.4}
-        draft.facts["good"] = config.quality > 0.5
-    return context.store.get("toy", version)
-
+from emurl_pipeline.runner import GraphRunner, Outcome
+from emurl_pipeline.tracking import UI_VARIABLE, MlflowTracking, open_store, store_uri
+from emurl_pipeline.ui import free_port
 
 MakeToy = Callable[..., dg.ExecuteInProcessResult]
+
+
+@pytest.fixture(autouse=True)
+def _own_dagster_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test sets ends with it."""
+    monkeypatch.setenv("DAGSTER_HOME", "")
+
+
+@pytest.fixture(scope="session")
+def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with its schema: making that takes seconds."""
+    home = tmp_path_factory.mktemp("mlflow")
+    open_store(store_uri(home), home)
+    return home / "mlflow.db"
 
 
 @pytest.fixture
@@ -56,8 +55,11 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 
 
 @pytest.fixture
-def materialize_toy(instance: dg.DagsterInstance, tmp_path: Path) -> MakeToy:
+def materialize_toy(instance: dg.DagsterInstance, tmp_path: Path, empty_mlflow: Path) -> MakeToy:
     """Materialize the toy and an asset behind it."""
+    home = tmp_path / "home"
+    home.mkdir()
+    shutil.copy(empty_mlflow, home / "mlflow.db")
 
     def materialize(
         core: Callable[..., Artifact] = make_toy,
@@ -86,7 +88,7 @@ def materialize_toy(instance: dg.DagsterInstance, tmp_path: Path) -> MakeToy:
             [toy, shelf],
             instance=instance,
             resources={
-                "data": DataHome(home=str(tmp_path / "home")),
+                "data": DataHome(home=str(home)),
                 "mlflow": mlflow or MlflowTracking(),
                 "runtime": settings_resource(RuntimeConfig()),
             },
@@ -95,3 +97,72 @@ def materialize_toy(instance: dg.DagsterInstance, tmp_path: Path) -> MakeToy:
         )
 
     return materialize
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The whole graph, run once in this session. Tests may add to it, not take away."""
+
+    folder: Path
+    profile: Profile
+    outcome: Outcome
+    videos: dict[str, Path]
+
+    @property
+    def store(self) -> ArtifactStore:
+        return ArtifactStore(self.folder / "home")
+
+    def run(self, profile: Profile | None = None) -> Outcome:
+        """Run the graph on the same homes again."""
+        return run_graph(self.folder, profile or self.profile)
+
+
+def run_graph(folder: Path, profile: Profile) -> Outcome:
+    home = dagster_home(folder / "dagster")
+    definitions = build(profile, folder / "home")
+    with headless_instance(home) as instance:
+        store = ArtifactStore(folder / "home")
+        return GraphRunner(definitions, instance, store, profile, Progress()).run()
+
+
+@pytest.fixture(scope="session")
+def mlflow_port() -> int:
+    """Where MLflow's UI will be, known before the addresses of pictures are written."""
+    return free_port(5300)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path, mlflow_port: int) -> Finished:
+    """Four recordings and a video without a game, through every stage at its smallest."""
+    folder = tmp_path_factory.mktemp("graph")
+    (folder / "home").mkdir()
+    shutil.copy(empty_mlflow, folder / "home" / "mlflow.db")
+    profile = tiny_profile(folder / "videos")
+    videos = record_folder(folder / "videos", profile)
+    videos["bad"] = folder / "videos" / "no game.mp4"
+    record_without_game(videos["bad"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", "")
+        patch.setenv(UI_VARIABLE, f"http://127.0.0.1:{mlflow_port}")
+        outcome = run_graph(folder, profile)
+    return Finished(folder, profile, outcome, videos)
+
+
+def tiny_profile(videos: Path) -> Profile:
+    """Everything as small as it can be and still be itself."""
+    fit = {"batch_size": 4, "validate_every": 0, "warmup_steps": 1}
+    return Profile(
+        runtime=RuntimeConfig(threads=1),
+        scrape=ScrapeConfig(source="local", game="embedded", local_folder=str(videos)),
+        dataset=DatasetConfig(validation_share=0.3, test_share=0.3),
+        tokenizer=TokenizerConfig(
+            **fit, channels=(4, 4, 8, 8), residual_blocks=0, width=8, codes=32, steps=6, unquantised_steps=2,
+            emulator_frames=16, evaluated_frames=16,
+        ),
+        dynamics=DynamicsConfig(**fit, width=16, layers=1, heads=2, feedforward=32, steps=4, evaluated_clips=8),
+        reward=RewardConfig(**fit, width=4, downsample=2, steps=4, gate_kendall_tau=-1.0),
+        policy=PolicyConfig(
+            iterations=2, envs=2, workers=0, rollout_steps=8, minibatch_size=8, episode_steps=10, frame_stack=2
+        ),
+        evaluation=EvaluationConfig(episodes=2, episode_steps=12, workers=0),
+    )  # fmt: skip

@@ -33,7 +33,9 @@ def test_a_killed_run_is_closed_and_its_slots_are_freed(tmp_path):
     home = dagster_home(tmp_path)
     with headless_instance(home) as instance:
         run = instance.create_run_for_job(
-            dg.GraphDefinition(name="g").to_job(), tags={HEADLESS_TAG: "true"}, status=DagsterRunStatus.STARTED
+            dg.GraphDefinition(name="g").to_job(),
+            tags={HEADLESS_TAG: "true"},
+            status=DagsterRunStatus.STARTED,
         )
         storage = instance.event_log_storage
         storage.set_concurrency_slots("gpu", 1)
@@ -45,5 +47,9 @@ def test_a_killed_run_is_closed_and_its_slots_are_freed(tmp_path):
 
 def test_a_second_headless_run_on_one_home_is_refused(tmp_path):
     home = dagster_home(tmp_path)
-    with headless_instance(home), pytest.raises(ValueError, match="another headless run"), headless_instance(home):
+    with (
+        headless_instance(home),
+        pytest.raises(ValueError, match="another headless run"),
+        headless_instance(home),
+    ):
         pass

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from toy_stage import make_toy
 
 from emurl_core.artifacts import ArtifactStore
 from emurl_core.sources.registry import FetchError
-from tests.pipeline.conftest import make_toy
 
 
 def latest(instance: dg.DagsterInstance, asset: str = "toy") -> dg.AssetMaterialization:
@@ -29,7 +29,9 @@ def test_a_materialization_names_the_artifact_and_both_kinds_of_code(materialize
 def test_its_pictures_are_there_by_address_and_embedded(materialize_toy, instance):
     materialize_toy()
     metadata = latest(instance).metadata
-    assert metadata["swatch"].md_str.startswith("![swatch](http://127.0.0.1:5000/get-artifact?path=pictures/swatch.png")
+    assert metadata["swatch"].md_str.startswith(
+        "![swatch](http://127.0.0.1:5000/get-artifact?path=pictures/swatch.png"
+    )
     assert len(metadata["swatch"].md_str) < 1000, "Dagster hides longer Markdown behind a click"
     assert "data:image/png;base64," in metadata["pictures"].md_str
 
@@ -52,8 +54,12 @@ def test_mlflow_and_dagster_point_at_each_other_and_at_the_artifact(materialize_
     with sqlite3.connect(tmp_path / "home" / "mlflow.db") as db:
         tags = dict(db.execute("select key, value from tags where run_uuid = ?", [run_id]))
         params = dict(db.execute("select key, value from params where run_uuid = ?", [run_id]))
-        curve = db.execute("select count(*) from metrics where run_uuid = ? and key = 'loss'", [run_id]).fetchone()
-        status, uri = db.execute("select status, artifact_uri from runs where run_uuid = ?", [run_id]).fetchone()
+        curve = db.execute(
+            "select count(*) from metrics where run_uuid = ? and key = 'loss'", [run_id]
+        ).fetchone()
+        status, uri = db.execute(
+            "select status, artifact_uri from runs where run_uuid = ?", [run_id]
+        ).fetchone()
     assert tags["dagster.run_id"] == result.run_id
     assert tags["dagster.asset_key"] == "toy"
     assert tags["dagster.data_version"] == made.tags["dagster/data_version"]
@@ -64,10 +70,14 @@ def test_mlflow_and_dagster_point_at_each_other_and_at_the_artifact(materialize_
     assert run_id not in (ArtifactStore(tmp_path / "home").get("toy").path / "artifact.json").read_text()
 
 
-def test_a_failed_blocking_check_stops_what_comes_after_but_keeps_the_artifact(materialize_toy, instance, tmp_path):
+def test_a_failed_blocking_check_stops_what_comes_after_but_keeps_the_artifact(
+    materialize_toy, instance, tmp_path
+):
     result = materialize_toy(quality=0.1)
     assert not result.success
-    assert latest(instance).tags["dagster/data_version"] == ArtifactStore(tmp_path / "home").get("toy").version
+    assert (
+        latest(instance).tags["dagster/data_version"] == ArtifactStore(tmp_path / "home").get("toy").version
+    )
     assert instance.get_latest_materialization_event(dg.AssetKey("shelf")) is None
 
 

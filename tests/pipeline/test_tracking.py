@@ -18,15 +18,19 @@ print(ensure_experiment(open_store(store_uri(home), home), "tokenizer", home, Fa
 def test_two_processes_may_be_the_first_at_once(tmp_path):
     home = str(tmp_path / "home")
     both = [
-        subprocess.Popen([sys.executable, "-c", FIRST_USE, home], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        subprocess.Popen(
+            [sys.executable, "-c", FIRST_USE, home], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
         for _ in range(2)
     ]
-    said = [p.communicate(timeout=120) for p in both]
+    said = [p.communicate(timeout=400) for p in both]
     assert [p.returncode for p in both] == [0, 0], said
     assert said[0][0] == said[1][0], "both see one experiment"
 
 
-def test_an_unreachable_server_costs_a_warning_and_not_the_artifact(materialize_toy, instance, tmp_path, caplog):
+def test_an_unreachable_server_costs_a_warning_and_not_the_artifact(
+    materialize_toy, instance, tmp_path, caplog
+):
     with caplog.at_level(logging.WARNING, "emurl"):
         # The discard port: nobody listens there.
         result = materialize_toy(mlflow=MlflowTracking(tracking_uri="http://127.0.0.1:9"))
@@ -43,7 +47,7 @@ def test_a_broken_store_costs_a_warning_and_not_the_artifact(materialize_toy, tm
 
 
 def test_a_store_that_breaks_on_the_way_is_left_alone_after_a_few_tries(tmp_path, context, caplog):
-    from tests.pipeline.conftest import ToyConfig, make_toy
+    from toy_stage import ToyConfig, make_toy
 
     artifact = make_toy(ToyConfig(), context)
     calls = []

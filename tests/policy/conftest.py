@@ -1,7 +1,7 @@
 """Real tiny models, made once for all tests of the policy, and the context whose store they lie in."""
 
 import pytest
-from tiny_models import TinyModels, make_models
+from policy_inputs import PolicyInputs, make_inputs
 
 from emurl_core.artifacts import ArtifactStore
 from emurl_core.runtime import RuntimeConfig
@@ -15,5 +15,5 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> StageContext:
 
 
 @pytest.fixture(scope="session")
-def models(shared: StageContext) -> TinyModels:
-    return make_models(shared)
+def inputs(shared: StageContext) -> PolicyInputs:
+    return make_inputs(shared)

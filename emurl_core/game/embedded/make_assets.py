@@ -8,8 +8,19 @@ from collections.abc import Iterable
 from enum import IntEnum
 from pathlib import Path
 
-from . import atlas, creatures, pictures, state, texts
-from .world import MAPS, MILESTONES, REST_AT_FIRST, SIGN_SCRIPTS, START, Map, MapId, Script
+from . import atlas, creatures, pictures, state, texts, vocabulary
+from .world import (
+    MAPS,
+    MILESTONES,
+    REST_AT_FIRST,
+    REST_IN_EMBERTON,
+    SIGN_SCRIPTS,
+    START,
+    Map,
+    MapId,
+    Place,
+    Script,
+)
 
 FIRST_LETTER_TILE = 128
 BLANK = FIRST_LETTER_TILE
@@ -55,7 +66,9 @@ def encode_text(name: str) -> list[int]:
 def _bar_tile(filled: int) -> list[int]:
     """A piece of a bar of which `filled` of 8 columns are dark, in two bit planes."""
     dark = (0xFF00 >> filled) & 0xFF
-    return [b for row in range(8) for b in ([0, 0], [255, 255], [dark, dark])[(row in (1, 6)) + 2 * (2 < row < 5)]]
+    return [
+        b for row in range(8) for b in ([0, 0], [255, 255], [dark, dark])[(row in (1, 6)) + 2 * (2 < row < 5)]
+    ]
 
 
 def _text_number(name: str) -> int:
@@ -71,7 +84,14 @@ def _map_c(here: Map) -> str:
         v
         for p in here.npcs
         for v in (
-            *(p.x, p.y, list(pictures.PEOPLE).index(p.sprite), int(p.facing), int(p.script), _text_number(p.text)),
+            *(
+                p.x,
+                p.y,
+                list(pictures.PEOPLE).index(p.sprite),
+                int(p.facing),
+                int(p.script),
+                _text_number(p.text),
+            ),
             *(p.needs & 255, p.needs >> 8, p.gone & 255, p.gone >> 8),
         )
     ]
@@ -80,7 +100,9 @@ def _map_c(here: Map) -> str:
         for (x, y), text in here.signs.items()
         for v in (x, y, int(SIGN_SCRIPTS.get(text, Script.TALK)), _text_number(text))
     ]
-    triggers = [v for (x, y), t in here.triggers.items() for v in (x, y, int(t.script), t.gone & 255, t.gone >> 8)]
+    triggers = [
+        v for (x, y), t in here.triggers.items() for v in (x, y, int(t.script), t.gone & 255, t.gone >> 8)
+    ]
     ended = [[*warps, 255], [*people, 255], [*signs, 255], [*triggers, 255]]
     names = ("warps", "people", "signs", "triggers")
     parts = [_array(f"map_{n}_{name}", values) for name, values in zip(names, ended, strict=True)]
@@ -100,8 +122,12 @@ def assets_c() -> str:
         data = [b for tile, _ in legend for b in pictures.picture_bytes(drawn[tile])]
         out.append(_array(f"tiles_{tileset}", data))
         out.append(_array(f"kinds_{tileset}", (KINDS[kind] for _, kind in legend)))
-    out.append(f"const uint8_t * const tileset_tiles[] = {{ {', '.join('tiles_' + t for t in _TILESETS)} }};\n")
-    out.append(f"const uint8_t * const tileset_kinds[] = {{ {', '.join('kinds_' + t for t in _TILESETS)} }};\n")
+    out.append(
+        f"const uint8_t * const tileset_tiles[] = {{ {', '.join('tiles_' + t for t in _TILESETS)} }};\n"
+    )
+    out.append(
+        f"const uint8_t * const tileset_kinds[] = {{ {', '.join('kinds_' + t for t in _TILESETS)} }};\n"
+    )
     out.append(_array("tileset_counts", (len(atlas.LEGEND[t]) for t in _TILESETS)))
     out += [_map_c(here) for here in MAPS.values()]
     rows = ",\n".join(
@@ -114,8 +140,12 @@ def assets_c() -> str:
     out.append(_array("font_bits", (b for glyph in _LETTERS.values() for b in glyph)))
     out.append(_array("mark_tiles", (b for mark in _MARKS.values() for b in pictures.tile_bytes(mark))))
     out.append(_array("bar_tiles", (b for filled in range(9) for b in _bar_tile(filled))))
-    out.append(_array("sprite_tiles", (b for sprite in pictures.sprites() for b in pictures.column_bytes(sprite))))
-    out.append(_array("foe_pictures", (b for draw in creatures.FOES for b in pictures.picture_bytes(draw().rows))))
+    out.append(
+        _array("sprite_tiles", (b for sprite in pictures.sprites() for b in pictures.column_bytes(sprite)))
+    )
+    out.append(
+        _array("foe_pictures", (b for draw in creatures.FOES for b in pictures.picture_bytes(draw().rows)))
+    )
     out.append(_array("hero_picture", pictures.picture_bytes(creatures.hero_back().rows)))
     out.append(_array("lantern_picture", pictures.picture_bytes(creatures.lantern().rows)))
     out.append(_array("logo_picture", pictures.picture_bytes(pictures.logo(LOGO, _LETTERS))))
@@ -127,6 +157,10 @@ def assets_c() -> str:
     return "\n".join(out)
 
 
+def _place(name: str, place: Place) -> dict[str, int]:
+    return {f"{name}_{part}": int(value) for part, value in zip(("MAP", "X", "Y"), place, strict=True)}
+
+
 def _enum(kind: type[IntEnum]) -> str:
     return "".join(f"#define {kind.__name__.upper()}_{member.name} {member.value}\n" for member in kind)
 
@@ -134,8 +168,18 @@ def _enum(kind: type[IntEnum]) -> str:
 def assets_h() -> str:
     """Names and numbers shared by Python and C."""
     types = {1: "uint8_t {}", 2: "uint16_t {}", 4: "uint32_t {}", 8: "uint8_t {}[8]"}
-    fields = "".join(f"    {types[size].format(name)}; /* {meaning} */\n" for name, size, meaning in state.FIELDS)
-    enums = (state.Scene, state.Menu, state.BattlePhase, state.Facing, state.Foe, MapId, Script)
+    fields = "".join(
+        f"    {types[size].format(name)}; /* {meaning} */\n" for name, size, meaning in state.FIELDS
+    )
+    enums = (
+        vocabulary.Scene,
+        vocabulary.Menu,
+        vocabulary.BattlePhase,
+        vocabulary.Facing,
+        vocabulary.Foe,
+        MapId,
+        Script,
+    )
     numbers = {
         "STATE_MAGIC": state.MAGIC,
         "STATE_BYTES": state.STATE_BYTES,
@@ -146,14 +190,18 @@ def assets_h() -> str:
         "MARK_COUNT": len(_MARKS),
         "SPRITE_COUNT": len(pictures.sprites()),
         "LOGO_TILES": 2 * len(LOGO),
-        **{f"START_{k}": int(v) for k, v in zip(("MAP", "X", "Y"), START, strict=True)},
-        **{f"REST_{k}": int(v) for k, v in zip(("MAP", "X", "Y"), REST_AT_FIRST, strict=True)},
+        "TREE_IN_SET": list(atlas.LEGEND["outdoor"]).index("T"),
+        **_place("START", START),
+        **_place("REST", REST_AT_FIRST),
+        **_place("EMBERTON_REST", REST_IN_EMBERTON),
         **{f"TILE_{name.upper()}": tile for name, tile in _MARK_TILES.items()},
         **{f"KIND_{name.upper()}": value for name, value in KINDS.items()},
         **{f"TEXT_{name}": i for i, name in enumerate(texts.TEXTS)},
-        **{f"EVENT_{event.name}": hex(event.value) for event in state.Event},
+        **{f"EVENT_{event.name}": hex(event.value) for event in vocabulary.Event},
     }
-    arrays = "tileset_counts font_bits mark_tiles bar_tiles sprite_tiles foe_pictures hero_picture lantern_picture"
+    arrays = (
+        "tileset_counts font_bits mark_tiles bar_tiles sprite_tiles foe_pictures hero_picture lantern_picture"
+    )
     return (
         "/* Made by make_assets.py. Do not edit. */\n#ifndef ASSETS_H\n#define ASSETS_H\n#include <stdint.h>\n\n"
         + "".join(f"#define {name} {value}\n" for name, value in numbers.items())
@@ -161,7 +209,9 @@ def assets_h() -> str:
         + f"\nstruct State {{\n{fields}}};\n\n"
         + "typedef struct {\n    uint8_t width, height, tileset;\n"
         + "    const uint8_t *tiles, *warps, *people, *signs, *triggers;\n} Map;\n\n"
-        + "".join(f"extern const uint8_t {name}[];\n" for name in [*arrays.split(), "logo_picture", "ascii_tiles"])
+        + "".join(
+            f"extern const uint8_t {name}[];\n" for name in [*arrays.split(), "logo_picture", "ascii_tiles"]
+        )
         + "extern const uint8_t * const texts[];\nextern const uint8_t * const tileset_tiles[];\n"
         + "extern const uint8_t * const tileset_kinds[];\nextern const uint8_t * const foe_names[];\n"
         + "extern const Map maps[];\n#endif\n"

@@ -5,11 +5,11 @@ The same rules as the game's C code (tests/game/test_embedded_rom.py holds the t
 
 from collections import deque
 
-from .state import Event, Facing
+from .vocabulary import NOTHING, Event, Facing
 from .world import MAPS, Place
 
 
-def step(place: Place, facing: Facing, events: Event = Event(0)) -> Place:
+def step(place: Place, facing: Facing, events: Event = NOTHING) -> Place:
     """Where one press of a direction leads: the next tile, over a ledge, through a warp, or nowhere."""
     number, x, y = place
     here = MAPS[number]
@@ -25,7 +25,7 @@ def step(place: Place, facing: Facing, events: Event = Event(0)) -> Place:
     return int(number), x, y
 
 
-def reachable(start: Place, events: Event = Event(0)) -> dict[Place, tuple[Place, Facing] | None]:
+def reachable(start: Place, events: Event = NOTHING) -> dict[Place, tuple[Place, Facing] | None]:
     """Every place that can be walked to, each with the step that leads there on a shortest way."""
     start = (int(start[0]), start[1], start[2])
     came: dict[Place, tuple[Place, Facing] | None] = {start: None}
@@ -40,7 +40,7 @@ def reachable(start: Place, events: Event = Event(0)) -> dict[Place, tuple[Place
     return came
 
 
-def find_path(start: Place, goal: Place, events: Event = Event(0)) -> list[Facing] | None:
+def find_path(start: Place, goal: Place, events: Event = NOTHING) -> list[Facing] | None:
     """Directions of a shortest way, or None. A goal on a warp tile means: step on it."""
     number, x, y = goal
     warp = MAPS[number].warps.get((x, y))

@@ -58,7 +58,8 @@ def metatiles(tileset: str) -> dict[str, Pixels]:
 def marks() -> dict[str, Pixels]:
     """The 8×8 marks: cursor, box edges, bar ends."""
     return {
-        title: [[_BACKGROUND[c] for c in row] for row in rows] for title, (_, rows) in read_blocks("marks").items()
+        title: [[_BACKGROUND[c] for c in row] for row in rows]
+        for title, (_, rows) in read_blocks("marks").items()
     }
 
 
@@ -84,7 +85,11 @@ def sprites() -> list[Pixels]:
         front_body = expand(body, *people[f"{body} front"], height=8)
         side_body = expand(body, *people[f"{body} side"], height=8)
         hair = "o" if person == "keeper" else "+"
-        drawn += [front + front_body, [_from_behind(row, hair) for row in [*front, front_body[0]]] + front_body[1:], side + side_body]
+        drawn += [
+            front + front_body,
+            [_from_behind(row, hair) for row in [*front, front_body[0]]] + front_body[1:],
+            side + side_body,
+        ]
     return [[[_SPRITE[c] for c in row] for row in sprite] for sprite in drawn]
 
 
@@ -131,5 +136,7 @@ def logo(text: str, letters: dict[str, list[int]]) -> Pixels:
                     if bits >> (7 - x) & 1:
                         for py in (0, 1):
                             for px in (0, 1):
-                                rows[2 * y + py + dy][min(16 * i + 2 * x + px + dx - 1, len(rows[0]) - 1)] = shade
+                                rows[2 * y + py + dy][min(16 * i + 2 * x + px + dx - 1, len(rows[0]) - 1)] = (
+                                    shade
+                                )
     return rows[:16]

@@ -1,11 +1,29 @@
 """The game's true state: one table at 0xC000 in work RAM, and how to read it.
 
-For evaluation, scripted players and tests only: a policy never sees it. The C header of the table (`state.h`) is made
+For evaluation, scripted players and tests only: a policy never sees it. The C struct of the table is made
 from `FIELDS` below, so the game and this reader cannot drift apart. Where things stand in the world is in `world.py`.
 """
 
 from dataclasses import dataclass
-from enum import IntEnum, IntFlag
+
+from .vocabulary import BattleChoice, BattlePhase, Event, Facing, Foe, Menu, Scene
+
+__all__ = [
+    "FIELDS",
+    "MAGIC",
+    "OFFSETS",
+    "STATE_ADDRESS",
+    "STATE_BYTES",
+    "BattleChoice",
+    "BattlePhase",
+    "EmbeddedState",
+    "Event",
+    "Facing",
+    "Foe",
+    "Menu",
+    "Scene",
+    "read_state",
+]
 
 STATE_ADDRESS = 0xC000
 STATE_BYTES = 72
@@ -69,111 +87,6 @@ for _name, _bytes, _ in FIELDS:
     OFFSETS[_name] = (_offset, _bytes)
     _offset += _bytes
 assert _offset <= STATE_BYTES, _offset
-
-
-class Scene(IntEnum):
-    """What the screen shows."""
-
-    BOOT = 0
-    TITLE = 1
-    ATTRACT = 2
-    MAIN_MENU = 3
-    OPTIONS = 4
-    INTRO = 5
-    NAMING = 6
-    OVERWORLD = 7
-    BATTLE = 8
-    ENDING = 9
-    THE_END = 10
-
-
-class Menu(IntEnum):
-    """The menu that takes input. `NONE` while text prints, and while walking."""
-
-    NONE = 0
-    MAIN = 1
-    """Rows NEW GAME, OPTIONS; B goes back to the title."""
-    OPTIONS = 2
-    """Rows TEXT, CLOSE."""
-    PRESETS = 3
-    """Rows NEW NAME, then three names."""
-    LETTERS = 4
-    """9 × 3 letters (A–Z and -), then DEL and END. START ends too, B deletes."""
-    START = 5
-    """Rows STATUS, OPTIONS, CLOSE; B, START, LEFT and RIGHT close. So does leaving a page."""
-    STATUS = 6
-    """A page: any button closes."""
-    BATTLE = 7
-    """Two columns, two rows: FIGHT 0, MEND 1, GUARD 2, RUN 3."""
-
-
-class BattlePhase(IntEnum):
-    """Where a battle stands."""
-
-    NONE = 0
-    OPENING = 1
-    MENU = 2
-    HERO_TURN = 3
-    FOE_TURN = 4
-    WON = 5
-    LOST = 6
-    FLED = 7
-
-
-class BattleChoice(IntEnum):
-    """Rows of the battle menu."""
-
-    FIGHT = 0
-    MEND = 1
-    GUARD = 2
-    RUN = 3
-
-
-class Facing(IntEnum):
-    """Directions."""
-
-    DOWN = 0
-    UP = 1
-    LEFT = 2
-    RIGHT = 3
-
-    @property
-    def step(self) -> tuple[int, int]:
-        """(dx, dy) in metatiles."""
-        return ((0, 1), (0, -1), (-1, 0), (1, 0))[self]
-
-
-class Foe(IntEnum):
-    """Who is fought."""
-
-    NONE = 0
-    MOTH = 1
-    SLUG = 2
-    OWL = 3
-    WISP = 4
-    DUELLIST = 5
-    KEEPER = 6
-
-
-class Event(IntFlag):
-    """What has happened. The lowest 12 bits are the milestones, in order."""
-
-    LEFT_TITLE = 1 << 0
-    NAMED = 1 << 1
-    LEFT_BEDROOM = 1 << 2
-    LEFT_HOUSE = 1 << 3
-    QUEST_ITEM = 1 << 4
-    LEFT_TOWN = 1 << 5
-    TRAINER_BEATEN = 1 << 6
-    SECOND_TOWN = 1 << 7
-    GYM_ENTERED = 1 << 8
-    GYM_MID = 1 << 9
-    BADGE = 1 << 10
-    ENDING = 1 << 11
-    GATE_OPEN = 1 << 12
-    GROVE_SEEN = 1 << 13
-    FELL_IN_PIT = 1 << 14
-    RESTED = 1 << 15
 
 
 @dataclass(frozen=True)

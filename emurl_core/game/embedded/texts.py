@@ -35,10 +35,10 @@ TEXTS: dict[str, str] = {
     "DUEL_LOSE": "BRAM: Ha! Back to bed with you!",
     "DUEL_WIN": "BRAM: Ow! All right, you may pass.",
     "DUEL_AFTER": "BRAM: That lamp of yours is bright...",
-    "SIGN_EMBERTON": "EMBERTON Hall of lamps",
+    "SIGN_EMBERTON": "EMBERTON Town of lamps",
     "EMBLEM": "LAMP GYM KEEPER: ODA",
     "EMBERTON_WOMAN": "The gym is a maze. ODA waits at its end.",
-    "EMBERTON_MAN": "Fell into a hole? Only a fresh start helps.|I mean the one in the grove.",
+    "EMBERTON_MAN": "Mind the hole in the grove! No way out.",
     "HEALER": "HEALER: You look pale. Rest here.|You are well again. Come back any time!",
     "PLAQUE": "Walk in the dark, and you learn to see.",
     "MAZE": "A warm glow comes from ahead!",
@@ -66,7 +66,6 @@ TEXTS: dict[str, str] = {
     "WON": "{FOE} is beaten! {NUM} EXP gained.",
     "LEVEL_UP": "{NAME} reaches level {NUM}!",
     "FAINTED": "{NAME} fainted...|You wake up rested.",
-    "ATTRACT": "A valley in the dark. Who will light it?",
     "ENDING": (
         "Light! The GREAT LAMP burns again.|From WICKHAM to EMBERTON windows open.|"
         "The shades turn to moths, and dance.|Thank you, KEEPER {NAME}!"
@@ -87,7 +86,9 @@ def pages(name: str) -> list[list[str]]:
                 lines.append(word)
         too_long = [line for line in lines if _letters(line) > LINE_LETTERS]
         if too_long:
-            raise ValueError(f"text {name}: {too_long} overrun the box of {LINE_LETTERS} letters; use shorter words")
+            raise ValueError(
+                f"text {name}: {too_long} overrun the box of {LINE_LETTERS} letters; use shorter words"
+            )
         shown += [lines[i : i + PAGE_LINES] for i in range(0, len(lines), PAGE_LINES)]
     return shown
 

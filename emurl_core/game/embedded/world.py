@@ -4,119 +4,27 @@ The asset generator makes the game's C arrays out of this module; scripted playe
 measure of true progress read the very same data. Coordinates are metatiles, (0, 0) top left, x to the right, y down.
 """
 
-from dataclasses import dataclass, field
-from enum import IntEnum
-
 from . import atlas
-from .state import Event, Facing
+from .places import Goal, Map, MapId, Npc, Place, Script, Spot, Trigger
+from .vocabulary import Event, Facing
 
-
-class MapId(IntEnum):
-    """Numbers of the maps, as in `EmbeddedState.map`."""
-
-    BEDROOM = 0
-    HOUSE = 1
-    WICKHAM = 2
-    SHOP = 3
-    ROUTE = 4
-    EMBERTON = 5
-    HEALER = 6
-    GYM = 7
-    GROVE = 8
-    PIT = 9
-    GREAT_HALL = 10
-
-
-class Script(IntEnum):
-    """What happens on A in front of a person or sign, or on a trigger tile."""
-
-    TALK = 0
-    REST = 1
-    """Heals, and makes this the place to wake up after fainting."""
-    GIVE_ITEM = 2
-    GATE = 3
-    DUEL = 4
-    KEEPER = 5
-    LIGHT_LAMP = 6
-    MAZE_PASSED = 7
-
-
-Spot = tuple[int, int]
-Place = tuple[int, int, int]
-"""(map, x, y)"""
-
-
-@dataclass(frozen=True)
-class Npc:
-    """A person; solid while present. Present when `needs` has happened and `gone` has not."""
-
-    x: int
-    y: int
-    sprite: str
-    text: str
-    facing: Facing = Facing.DOWN
-    script: Script = Script.TALK
-    needs: Event = Event(0)
-    gone: Event = Event(0)
-
-    def present(self, events: Event) -> bool:
-        """Whether the person stands there once `events` have happened."""
-        return (self.needs & events) == self.needs and not self.gone & events
-
-
-@dataclass(frozen=True)
-class Trigger:
-    """A tile that starts a script when stepped on, until `gone` has happened."""
-
-    script: Script
-    gone: Event
-
-
-@dataclass(frozen=True)
-class Map:
-    """One map. `rows[y][x]` is a character of `atlas.LEGEND[tileset]`."""
-
-    number: MapId
-    name: str
-    tileset: str
-    rows: tuple[str, ...]
-    warps: dict[Spot, Place] = field(default_factory=dict)
-    npcs: tuple[Npc, ...] = ()
-    signs: dict[Spot, str] = field(default_factory=dict)
-    """Readable solid tile -> name of the text."""
-    triggers: dict[Spot, Trigger] = field(default_factory=dict)
-
-    @property
-    def width(self) -> int:
-        return len(self.rows[0])
-
-    @property
-    def height(self) -> int:
-        return len(self.rows)
-
-    def kind(self, x: int, y: int) -> str:
-        """`atlas.WALK`, `SOLID`, `GRASS` or `LEDGE`; outside the map all is solid."""
-        if not (0 <= x < self.width and 0 <= y < self.height):
-            return atlas.SOLID
-        return atlas.LEGEND[self.tileset][self.rows[y][x]][1]
-
-    def walkable(self, x: int, y: int, events: Event | None = None) -> bool:
-        """Whether one can stand there. With `events`, the people present then are in the way too."""
-        if self.kind(x, y) not in (atlas.WALK, atlas.GRASS):
-            return False
-        return events is None or not any((n.x, n.y) == (x, y) for n in self.npcs if n.present(events))
-
-    def grass(self, x: int, y: int) -> bool:
-        """Whether wild creatures live there."""
-        return self.kind(x, y) == atlas.GRASS
-
-    def ledge(self, x: int, y: int) -> bool:
-        """Whether this is a ledge: entered from above only, and jumped over to the tile below."""
-        return self.kind(x, y) == atlas.LEDGE
-
-    def spots(self, kind: str) -> list[Spot]:
-        """All tiles of one kind."""
-        return [(x, y) for y in range(self.height) for x in range(self.width) if self.kind(x, y) == kind]
+__all__ = [
+    "GOALS",
+    "MAPS",
+    "MILESTONES",
+    "REST_AT_FIRST",
+    "REST_IN_EMBERTON",
+    "SIGN_SCRIPTS",
+    "START",
+    "Goal",
+    "Map",
+    "MapId",
+    "Npc",
+    "Place",
+    "Script",
+    "Spot",
+    "Trigger",
+]
 
 
 _WARPS: dict[MapId, dict[Spot, Place]] = {
@@ -135,10 +43,10 @@ _WARPS: dict[MapId, dict[Spot, Place]] = {
     },
     MapId.EMBERTON: {
         (7, 15): (MapId.ROUTE, 11, 1),
-        (3, 8): (MapId.HEALER, 4, 7),
+        (6, 9): (MapId.HEALER, 4, 7),
         (7, 4): (MapId.GYM, 7, 14),
     },
-    MapId.HEALER: {(4, 8): (MapId.EMBERTON, 3, 9)},
+    MapId.HEALER: {(4, 8): (MapId.EMBERTON, 6, 10)},
     MapId.GYM: {(7, 15): (MapId.EMBERTON, 7, 5), (7, 0): (MapId.GREAT_HALL, 4, 7)},
     MapId.GROVE: {(5, 11): (MapId.ROUTE, 1, 13), (9, 3): (MapId.PIT, 4, 3)},
     MapId.PIT: {},
@@ -158,7 +66,7 @@ _NPCS: dict[MapId, tuple[Npc, ...]] = {
         Npc(1, 5, "duellist", "DUEL_START", script=Script.DUEL, gone=_DUEL_WON),
         Npc(2, 4, "duellist", "DUEL_AFTER", Facing.LEFT, needs=_DUEL_WON),
     ),
-    MapId.EMBERTON: (Npc(12, 10, "woman", "EMBERTON_WOMAN"), Npc(4, 11, "man", "EMBERTON_MAN", Facing.RIGHT)),
+    MapId.EMBERTON: (Npc(11, 9, "woman", "EMBERTON_WOMAN"), Npc(4, 13, "man", "EMBERTON_MAN", Facing.RIGHT)),
     MapId.HEALER: (Npc(4, 3, "woman", "HEALER", script=Script.REST),),
     MapId.GYM: (
         Npc(7, 1, "keeper", "KEEPER_START", script=Script.KEEPER, gone=_BADGE),
@@ -172,7 +80,7 @@ _SIGNS: dict[MapId, dict[Spot, str]] = {
     MapId.WICKHAM: {(12, 4): "SIGN_WICKHAM"},
     MapId.SHOP: {(3, 2): "OIL_SHELF", (3, 3): "OIL_SHELF", (6, 3): "OIL_SHELF"},
     MapId.ROUTE: {(7, 12): "SIGN_ROUTE", (13, 2): "SIGN_ROUTE_END"},
-    MapId.EMBERTON: {(9, 8): "SIGN_EMBERTON", (11, 8): "LOCKED", (7, 2): "EMBLEM"},
+    MapId.EMBERTON: {(12, 8): "SIGN_EMBERTON", (9, 8): "LOCKED", (7, 2): "EMBLEM"},
     MapId.GYM: {(6, 14): "PLAQUE"},
     MapId.GROVE: {(6, 1): "STONE"},
     MapId.PIT: {(4, 4): "BONES"},
@@ -205,6 +113,8 @@ MAPS: dict[int, Map] = {
 START: Place = (MapId.BEDROOM, 4, 5)
 """Where the game begins, facing up. Fainting before any rest leads to `REST_AT_FIRST`."""
 REST_AT_FIRST: Place = (MapId.HOUSE, 4, 5)
+REST_IN_EMBERTON: Place = (MapId.HEALER, 4, 5)
+"""Where one wakes up once the second town has been reached, until one rests elsewhere."""
 
 MILESTONES: tuple[str, ...] = (
     "left_title",
@@ -221,17 +131,6 @@ MILESTONES: tuple[str, ...] = (
     "ending",
 )
 """In order. `EmbeddedState.milestone` counts those reached; bit i of `events` is milestone i."""
-
-
-@dataclass(frozen=True)
-class Goal:
-    """Go to (x, y) of a map; with `facing`, then turn and press A until `event` has happened."""
-
-    map: MapId
-    x: int
-    y: int
-    facing: Facing | None
-    event: Event
 
 
 GOALS: dict[str, tuple[Goal, ...]] = {

@@ -7,8 +7,6 @@
 #define FOE_BAR CELL(BACKGROUND, 1, 3)
 #define HERO_BAR CELL(BACKGROUND, 10, 9)
 #define HERO_NUMBERS CELL(BACKGROUND, 11, 10)
-#define FIRST_LEVEL 5
-#define LAST_LEVEL 20
 #define MEND_HP 12
 #define GUARD_BONUS 4
 #define MISS_ODDS 16 /* of 256 */
@@ -24,33 +22,14 @@ static const FoeKind kinds[] = {
     {14, 1, 4, 6, 4},  /* SLUG */
     {13, 2, 4, 8, 4},  /* OWL */
     {18, 3, 4, 12, 6}, /* WISP */
-    {22, 2, 4, 14, 6}, /* BRAM */
-    {40, 4, 4, 30, 9}, /* ODA */
+    {24, 2, 4, 22, 6}, /* BRAM */
+    {50, 3, 4, 30, 9}, /* ODA */
 };
 
 static uint8_t guard_bonus;
 
 static uint8_t is_duel(void) {
     return st.foe >= FOE_DUELLIST;
-}
-
-static void set_level(uint8_t level) {
-    st.level = level;
-    st.exp_next = 12 + 4 * (level - FIRST_LEVEL);
-    st.max_hp = 24 + 4 * (level - FIRST_LEVEL);
-    st.hp = st.max_hp;
-}
-
-void start_hero(void) {
-    set_level(FIRST_LEVEL);
-    st.mends = 3;
-}
-
-void wake_up(void) {
-    st.hp = st.max_hp;
-    st.mends = 3;
-    st.facing = FACING_DOWN;
-    go_to(st.rest_map, st.rest_x, st.rest_y);
 }
 
 static void draw_foe_hp(void) {
@@ -218,16 +197,13 @@ static void win(void) {
     number_slot = gained;
     say(TEXT_WON);
     st.exp += gained;
-    while (st.exp >= st.exp_next && st.level < LAST_LEVEL) {
-        st.exp -= st.exp_next;
-        set_level(st.level + 1);
+    while (level_up()) {
         put_number(CELL(BACKGROUND, 13, 8), st.level);
         put_number(CELL(BACKGROUND, 15, 10), st.max_hp);
         draw_hero_hp();
         number_slot = st.level;
         say(TEXT_LEVEL_UP);
     }
-    if (st.level == LAST_LEVEL) st.exp = 0;
 }
 
 static void lose(void) {

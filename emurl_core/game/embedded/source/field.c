@@ -8,7 +8,7 @@
 #define PERSON_BYTES 10
 #define MAX_PEOPLE 4
 #define FIRST_PERSON_SPRITE 6
-#define ENCOUNTER_ODDS 34 /* of 256, a step in grass */
+#define ENCOUNTER_ODDS 44 /* of 256, a step in grass */
 #define QUIET_STEPS 3
 
 uint8_t camera_x, camera_y, hero_hidden;
@@ -123,7 +123,7 @@ void load_map(void) {
     st.moving = 0;
     jumping = 0;
     if (st.scene != SCENE_ATTRACT) st.scene = SCENE_OVERWORLD;
-    else camera_y = 255;
+    else camera_x = 40, camera_y = 112;
     field_redraw();
     lcd_on();
     wait_frame();

@@ -89,13 +89,16 @@ extern uint8_t camera_x, camera_y, hero_hidden;
 void run_script(uint8_t script, uint8_t text);
 void reach(uint16_t event);
 void entered_map(void);
-void rest(void);
 
 /* battle.c */
 #define BATTLE_WON 1
 #define BATTLE_LOST 2
 #define BATTLE_FLED 3
 uint8_t battle(uint8_t foe);
+
+/* hero.c */
 void start_hero(void);
+uint8_t level_up(void);
+void rest(void);
 void wake_up(void);
 #endif

@@ -25,7 +25,7 @@ void read_pad(void) {
         st.seed ^= ((uint16_t)(uint8_t)st.frames << 8) | DIV;
         random_byte();
     }
-    if ((keys & 0xF0) == 0xF0) {
+    if ((keys & 0xF0) == 0xF0 && (pressed & 0xF0)) {
         RESETS++;
         restart();
     }

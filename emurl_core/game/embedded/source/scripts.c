@@ -17,7 +17,14 @@ void entered_map(void) {
     case MAPID_HOUSE: reach(EVENT_LEFT_BEDROOM); break;
     case MAPID_WICKHAM: reach(EVENT_LEFT_HOUSE); break;
     case MAPID_ROUTE: reach(EVENT_LEFT_TOWN); break;
-    case MAPID_EMBERTON: reach(EVENT_SECOND_TOWN); break;
+    case MAPID_EMBERTON:
+        if (!(st.events & EVENT_SECOND_TOWN)) {
+            st.rest_map = EMBERTON_REST_MAP;
+            st.rest_x = EMBERTON_REST_X;
+            st.rest_y = EMBERTON_REST_Y;
+        }
+        reach(EVENT_SECOND_TOWN);
+        break;
     case MAPID_GYM: reach(EVENT_GYM_ENTERED); break;
     case MAPID_GROVE: reach(EVENT_GROVE_SEEN); break;
     case MAPID_PIT:
@@ -26,16 +33,6 @@ void entered_map(void) {
         box_close();
         break;
     }
-}
-
-/* Heals, and makes this the place to wake up. */
-void rest(void) {
-    st.hp = st.max_hp;
-    st.mends = 3;
-    st.rest_map = st.map;
-    st.rest_x = st.x;
-    st.rest_y = st.y;
-    reach(EVENT_RESTED);
 }
 
 static void duel(uint8_t foe, uint8_t start, uint8_t win, uint16_t event) {

@@ -3,30 +3,32 @@
 
 #define IDLE_FRAMES 480
 #define ATTRACT_FRAMES 420
-#define LOGO_CELL CELL(BACKGROUND, 1, 2)
+#define LOGO_CELL CELL(BACKGROUND, 1, 1)
 #define LANTERN_TILE (2 * LOGO_TILES)
 #define FOE_TILES 36
+#define TREE_TILE (LANTERN_TILE + FOE_TILES)
 
 static void draw_title(void) {
+    uint8_t x;
     lcd_off();
     clear_screen();
     load_tiles(0, logo_picture, 2 * LOGO_TILES);
     load_tiles(LANTERN_TILE, lantern_picture, FOE_TILES);
+    load_tiles(TREE_TILE, tileset_tiles[0] + TREE_IN_SET * 64, 4);
     put_picture(LOGO_CELL, 0, LOGO_TILES, 2);
-    put_picture(CELL(BACKGROUND, 7, 6), LANTERN_TILE, 6, 6);
-    put_ascii(CELL(BACKGROUND, 4, 17), "EMURL  2026");
+    put_picture(CELL(BACKGROUND, 7, 5), LANTERN_TILE, 6, 6);
+    for (x = 0; x < 20; x += 2) put_picture(CELL(BACKGROUND, x, 14), TREE_TILE, 2, 2);
+    put_ascii(CELL(BACKGROUND, 5, 17), "EMURL 2026");
     lcd_on();
 }
 
-/* A look over the first town. Says whether a button ended it. */
-static uint8_t attract(void) {
+/* A look over the lane. Any button ends it. */
+static void attract(void) {
     uint16_t left;
     uint8_t stopped = 0;
     st.scene = SCENE_ATTRACT;
     fade_out();
-    st.map = MAPID_WICKHAM;
-    st.x = 8;
-    st.y = 13;
+    st.map = MAPID_ROUTE;
     hero_hidden = 1;
     forget_tileset();
     load_map();
@@ -49,9 +51,6 @@ static uint8_t attract(void) {
     fade_out();
     hero_hidden = 0;
     st.map = 0;
-    st.x = 0;
-    st.y = 0;
-    return stopped;
 }
 
 void title(void) {
@@ -60,7 +59,7 @@ void title(void) {
     draw_title();
     fade_in();
     for (;;) {
-        if (!(idle & 31)) put_ascii(CELL(BACKGROUND, 4, 14), idle & 32 ? "           " : "PRESS START");
+        if (!(idle & 31)) put_ascii(CELL(BACKGROUND, 4, 12), idle & 32 ? "           " : "PRESS START");
         wait_frame();
         if (pressed & (KEY_A | KEY_START)) break;
         if (++idle == IDLE_FRAMES) {

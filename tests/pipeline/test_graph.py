@@ -1,0 +1,110 @@
+"""The whole graph on real recordings with real stages: the one long test of the pipeline."""
+
+import sqlite3
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from emurl_core.artifacts import file_sha256
+from emurl_core.lineage import ancestors
+from emurl_pipeline.definitions import ASSETS, FROM_DATASET
+from emurl_pipeline.instance import dagster_home, headless_instance
+from emurl_pipeline.partitions import VIDEO_METADATA, latest_tags
+from emurl_pipeline.upstream import kind_of
+
+
+def materializations(folder: Path, asset: str) -> list[dg.AssetMaterialization]:
+    with headless_instance(dagster_home(folder / "dagster")) as instance:
+        records = instance.fetch_materializations(dg.AssetKey(asset), limit=1000).records
+    return [r.asset_materialization for r in records if r.asset_materialization]
+
+
+def test_a_video_without_a_game_stops_nobody_else(finished):
+    outcome = finished.outcome
+    assert outcome.failed_stages == {}
+    assert outcome.videos == 5
+    (reason,) = outcome.failed_videos.values()
+    assert "no game screen found" in reason
+    assert finished.store.get("evaluation").metrics
+
+
+def test_every_materialization_links_mlflow_dagster_and_the_artifact(finished):
+    with sqlite3.connect(finished.folder / "home" / "mlflow.db") as db:
+        tags: dict[str, dict[str, str]] = {}
+        for run, key, value in db.execute("select run_uuid, key, value from tags"):
+            tags.setdefault(run, {})[key] = value
+        experiments = dict(
+            db.execute("select run_uuid, e.name from runs r join experiments e using (experiment_id)")
+        )
+        inputs = {run for (run,) in db.execute("select destination_id from inputs")}
+    for asset in ASSETS:
+        found = materializations(finished.folder, asset)
+        assert found, asset
+        for made in found:
+            run = tags[made.metadata["mlflow_run_id"].value]
+            version = made.tags["dagster/data_version"]
+            assert run["dagster.asset_key"] == asset
+            assert run["dagster.data_version"] == version
+            assert run["dagster.partition"] == (made.partition or "")
+            artifact = finished.store.get(kind_of(asset), version, made.partition)
+            assert made.metadata["artifact"].path == str(artifact.path)
+            assert experiments[made.metadata["mlflow_run_id"].value] == kind_of(asset)
+            if asset in FROM_DATASET[1:]:
+                assert made.metadata["mlflow_run_id"].value in inputs, f"{asset} has no dataset input"
+
+
+def test_the_dataset_is_the_data_version_that_the_models_were_trained_on(finished):
+    (made,) = materializations(finished.folder, "frame_dataset")[-1:]
+    for kind in ("tokenizer", "dynamics", "reward_model", "policy", "evaluation"):
+        (dataset,) = ancestors(finished.store.get(kind), "frame_dataset").values()
+        assert dataset["version"] == made.tags["dagster/data_version"]
+        assert dataset["facts"]["manifest_sha256"]
+
+
+def test_lineage_goes_from_the_evaluation_down_to_the_bytes_of_each_video(finished):
+    videos = ancestors(finished.store.get("evaluation"), "video").values()
+    good = {file_sha256(path) for place, path in finished.videos.items() if place != "bad"}
+    assert {v["facts"]["sha256"] for v in videos} == good
+
+
+def test_running_it_again_builds_nothing_new_and_tries_only_the_bad_video_again(finished):
+    before = {a.id for a in finished.store.everything()}
+    attempts = len(materializations(finished.folder, "frames"))
+    outcome = finished.run()
+    assert {a.id for a in finished.store.everything()} == before
+    assert outcome.reused_videos == 4
+    assert len(materializations(finished.folder, "frames")) == attempts
+    latest = materializations(finished.folder, "policy")[0]
+    assert latest.metadata["reused"].value is True
+
+
+def test_a_changed_video_is_the_only_one_that_is_fetched_again(finished):
+    path = finished.videos["train 0"]
+    rows = _row_events(finished.folder)
+    path.touch()
+    outcome = finished.run()
+    assert outcome.reused_videos == 3
+    changed = {v: n for v, n in _row_events(finished.folder).items() if n != rows.get(v)}
+    assert len(changed) == 1
+
+
+def test_a_reward_model_below_its_gate_trains_no_policy(finished):
+    strict = finished.profile.reward.model_copy(update={"gate_kendall_tau": 1.0, "seed": 5})
+    policies = len(materializations(finished.folder, "policy"))
+    outcome = finished.run(finished.profile.model_copy(update={"reward": strict}))
+    assert "reward_model" in outcome.failed_stages
+    assert "reward_gate" in outcome.failed_stages["reward_model"]
+    assert len(materializations(finished.folder, "policy")) == policies
+    assert finished.store.get("reward_model").facts["gate_passed"] is False, "it is kept, to be looked at"
+
+
+def _row_events(folder: Path) -> dict[str, str]:
+    with headless_instance(dagster_home(folder / "dagster")) as instance:
+        found = latest_tags(instance, VIDEO_METADATA, instance.get_dynamic_partitions("videos"))
+    return {video: tags["dagster/data_version"] for video, tags in found.items()}
+
+
+@pytest.fixture(autouse=True)
+def _slow(request: pytest.FixtureRequest) -> None:
+    request.node.add_marker(pytest.mark.timeout(900))

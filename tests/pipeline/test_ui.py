@@ -1,0 +1,157 @@
+"""`emurl ui` in a real browser, on what a headless run made."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emurl_pipeline.ui import free_port, run_together
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+START_S = 240
+RUN_UI = (
+    "import sys; from emurl_pipeline.commands import ui; sys.exit(ui(int(sys.argv[1]), int(sys.argv[2])))"
+)
+
+
+@dataclass
+class Served:
+    process: subprocess.Popen[bytes]
+    dagster: str
+    mlflow: str
+    screenshots: Path
+
+
+@pytest.fixture(scope="module")
+def served(finished, mlflow_port, tmp_path_factory) -> Iterator[Served]:
+    if CHROMIUM is None:
+        pytest.skip(
+            "looking at the UI needs a browser: found no `chromium` on the path; install Debian's package"
+        )
+    port = free_port(3300)
+    environment = os.environ | {
+        "EMURL_HOME": str(finished.folder / "home"),
+        "DAGSTER_HOME": str(finished.folder / "dagster"),
+    }
+    command = [sys.executable, "-c", RUN_UI, str(port), str(mlflow_port)]
+    process = subprocess.Popen(command, env=environment, start_new_session=True, cwd=finished.folder)
+    screenshots = Path(os.environ.get("EMURL_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
+    screenshots.mkdir(parents=True, exist_ok=True)
+    served = Served(process, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{mlflow_port}", screenshots)
+    try:
+        _wait(served.dagster + "/server_info", process)
+        _wait(served.mlflow + "/health", process)
+        yield served
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+
+
+@pytest.fixture(scope="module")
+def page(served) -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1600, "height": 1100})
+        page.set_default_timeout(90_000)
+        yield page
+        browser.close()
+
+
+@pytest.mark.timeout(900)
+def test_the_graph_shows_every_asset_as_materialized(page, served):
+    page.goto(served.dagster + "/asset-groups")
+    page.get_by_text("evaluation").first.wait_for()
+    page.keyboard.press("Alt+e")
+    for asset in ("speedrun_runs", "video_metadata", "frame_dataset", "reward_model"):
+        page.get_by_text(asset, exact=True).first.wait_for()
+    time.sleep(3)
+    page.screenshot(path=served.screenshots / "graph.png")
+    assert page.get_by_text("Join the Dagster community").count() == 0
+
+
+@pytest.mark.timeout(900)
+def test_the_reward_model_shows_its_pictures_in_place(page, served):
+    page.goto(served.dagster + "/assets/reward_model")
+    picture = page.locator("img[alt=progress_curve]").first
+    picture.wait_for()
+    page.wait_for_function("i => i.complete && i.naturalWidth > 100", arg=picture.element_handle())
+    page.screenshot(path=served.screenshots / "reward_model.png")
+    picture.scroll_into_view_if_needed()
+    page.screenshot(path=served.screenshots / "reward_model_pictures.png")
+    page.get_by_text("reward_gate").or_(page.get_by_text("Latest check results")).first.wait_for()
+
+
+@pytest.mark.timeout(900)
+def test_its_mlflow_run_is_one_click_away(page, served):
+    page.goto(served.dagster + "/assets/reward_model")
+    link = page.locator(f"a[href^='{served.mlflow}/#/experiments']").first
+    link.wait_for()
+    page.goto(link.get_attribute("href"))
+    page.get_by_text("kendall_tau_median").first.wait_for()
+    time.sleep(2)
+    page.screenshot(path=served.screenshots / "mlflow_run.png")
+
+
+@pytest.mark.timeout(900)
+def test_the_launchpad_shows_the_defaults_of_the_profile(page, served):
+    page.goto(served.dagster + "/locations/emurl_pipeline.definitions/jobs/train/playground")
+    page.get_by_text("unquantised_steps").first.wait_for()
+    page.screenshot(path=served.screenshots / "launchpad.png")
+
+
+def test_two_servers_die_together():
+    port = free_port(3700)
+    server = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port)]
+    previous = [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)]
+    try:
+        status = run_together(
+            [server, [sys.executable, "-c", "import time; time.sleep(3); raise SystemExit(5)"]]
+        )
+    finally:
+        for number, handler in zip((signal.SIGINT, signal.SIGTERM), previous, strict=True):
+            signal.signal(number, handler)
+    assert status == 5
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0, "the other server is still there"
+
+
+def test_a_port_in_use_gives_the_next_one():
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        taken = busy.getsockname()[1]
+        assert free_port(taken) > taken
+
+
+def _wait(address: str, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + START_S
+    while time.monotonic() < until:
+        assert process.poll() is None, "the UI ended by itself"
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except OSError:
+            time.sleep(1)
+    raise AssertionError(f"{address} did not answer in {START_S} s")

@@ -1,0 +1,25 @@
+"""A tokenizer trained once for all tests of the stage."""
+
+from pathlib import Path
+
+import pytest
+from tile_speedruns import tile_dataset
+from tiny_models import TINY_TOKENIZER, quiet_context
+
+from emurl_core.artifacts import Artifact
+from emurl_core.stage import StageContext
+from emurl_core.tokenizer import train_tokenizer
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> StageContext:
+    return quiet_context(tmp_path / "home")
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> tuple[StageContext, Artifact, Artifact]:
+    """A store with a dataset and a tokenizer trained on it, for reading."""
+    home = tmp_path_factory.mktemp("shared")
+    context = quiet_context(home / "home")
+    dataset = tile_dataset(context, home)
+    return context, dataset, train_tokenizer(dataset, TINY_TOKENIZER, context)

@@ -131,8 +131,6 @@ def main(config: EmulationBenchmark) -> None:
         }
         if config.sb3:
             contenders["SB3 SubprocVecEnv, 2 in 2 processes"] = (stack.enter_context(sb3(config.game, 2)), 2)
-            name = f"SB3 SubprocVecEnv, {two} in {two} processes"
-            contenders[name] = (stack.enter_context(sb3(config.game, two)), two)
         rates: dict[str, list[float]] = {name: [] for name in contenders}
         costs: dict[str, list[float]] = {name: [] for name in contenders}
         for _ in range(config.rounds):

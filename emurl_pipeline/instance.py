@@ -51,8 +51,8 @@ def close_dead_runs(instance: dg.DagsterInstance) -> list[str]:
         instance.report_run_failed(run, "The process of this headless run was killed.")
     storage = instance.event_log_storage
     for run_id in set(storage.get_concurrency_run_ids()):
-        run = instance.get_run_by_id(run_id)
-        if run is None or (run.is_finished and run.tags.get(HEADLESS_TAG)):
+        holder = instance.get_run_by_id(run_id)
+        if holder is None or (holder.is_finished and holder.tags.get(HEADLESS_TAG)):
             # A slot that nobody frees would make the next run of its pool wait for ever.
             storage.free_concurrency_slots_for_run(run_id)
     return [run.run_id for run in dead]

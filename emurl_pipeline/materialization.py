@@ -8,7 +8,7 @@ What an asset builds, and from what, is in `emurl_pipeline.assets`.
 import hashlib
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ from emurl_core.artifacts import Artifact, ArtifactStore
 from emurl_core.configuration import StageConfig
 from emurl_core.runtime import RuntimeConfig
 from emurl_core.stage import StageContext
+from emurl_pipeline.checks import Check
 from emurl_pipeline.metadata import describe
 from emurl_pipeline.partitions import VIDEOS
 from emurl_pipeline.run_config import core_config, run_config_class
@@ -55,16 +56,6 @@ class Work:
     def settings(self, resource: str, kind: type[C]) -> C:
         """The configuration that a shared resource carries."""
         return core_config(getattr(self.dagster.resources, resource), kind)
-
-
-@dataclass(frozen=True)
-class Check:
-    """A question about a finished artifact. Blocking ones stop everything downstream when the answer is no."""
-
-    name: str
-    description: str
-    ask: Callable[[Artifact], tuple[bool, Mapping[str, Any]]]
-    blocking: bool = True
 
 
 def stage_asset(
@@ -106,10 +97,7 @@ def stage_asset(
             partitions_def=VIDEOS if partitioned else None,
             pool=pool,
             retry_policy=retry,
-            check_specs=[
-                dg.AssetCheckSpec(c.name, asset=name, description=c.description, blocking=c.blocking)
-                for c in checks
-            ],
+            check_specs=[check.spec(name) for check in checks],
             required_resource_keys={"data", "mlflow", "runtime", *shared},
         )(materialize)
 
@@ -150,25 +138,13 @@ def _materialize(
             "reused": artifact.record["created_utc"] < started,
             "core_seconds": seconds,
         },
-        check_results=[_answer(check, artifact) for check in checks],
+        check_results=[check.answer(artifact) for check in checks],
     )
 
 
 def config_hash(config: StageConfig) -> str:
     """16 hex digits that change when a setting does."""
     return hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:16]
-
-
-def _answer(check: Check, artifact: Artifact) -> dg.AssetCheckResult:
-    passed, seen = check.ask(artifact)
-    severity = dg.AssetCheckSeverity.ERROR if check.blocking else dg.AssetCheckSeverity.WARN
-    return dg.AssetCheckResult(
-        passed=passed,
-        check_name=check.name,
-        metadata=dict(seen),
-        severity=severity,
-        description=check.description,
-    )
 
 
 @contextmanager

@@ -25,8 +25,8 @@ def describe(artifact: Artifact, picture_address: Callable[[Path], str | None]) 
     """
     shown: dict[str, Any] = {}
     if rows := scores_of(artifact):
-        table = ["| what | result | baseline |", "|---|---|---|"]
-        table += [f"| {r.label} | **{r.value}** | {r.baseline} |" for r in rows]
+        table = ["| what | result | to beat | |", "|---|---|---|---|"]
+        table += [f"| {r.label} | **{r.value}** | {r.baseline} | {r.verdict} |" for r in rows]
         shown["results"] = dg.MetadataValue.md("\n".join(table))
     for name, path in artifact.pictures.items():
         if address := picture_address(path):

@@ -78,15 +78,19 @@ class GraphRunner:
     def _materialize(self, assets: Sequence[str], partition: str | None = None) -> bool:
         run_id = str(uuid.uuid4())
         self._instance.add_event_listener(run_id, lambda entry: self._see(entry, partition))
-        result = self._job.execute_in_process(
-            instance=self._instance,
-            asset_selection=[dg.AssetKey(a) for a in assets],
-            partition_key=partition,
-            run_config=_QUIET,
-            raise_on_error=False,
-            run_id=run_id,
-            tags={HEADLESS_TAG: "true"},
-        )
+        try:
+            result = self._job.execute_in_process(
+                instance=self._instance,
+                asset_selection=[dg.AssetKey(a) for a in assets],
+                partition_key=partition,
+                run_config=_QUIET,
+                raise_on_error=False,
+                run_id=run_id,
+                tags={HEADLESS_TAG: "true"},
+            )
+        except dg.DagsterExecutionInterruptedError as interrupted:
+            # Dagster has closed its run by now; the command line knows Ctrl-C under Python's name.
+            raise KeyboardInterrupt from interrupted
         return result.success
 
     def _see(self, entry: EventLogEntry, partition: str | None) -> None:

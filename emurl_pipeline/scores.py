@@ -14,6 +14,7 @@ class Score:
     label: str
     metric: str
     baselines: Mapping[str, str]
+    fewer_is_better: bool = False
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,13 @@ class Row:
     label: str
     value: str
     baseline: str
+    beaten: bool | None
+    """Whether it is better than every baseline; None where there is none."""
+
+    @property
+    def verdict(self) -> str:
+        """✓, ✗ or nothing."""
+        return {True: "✓", False: "✗", None: ""}[self.beaten]
 
 
 SCORES: dict[str, tuple[Score, ...]] = {
@@ -39,6 +47,24 @@ SCORES: dict[str, tuple[Score, ...]] = {
         Score("share of codes in use", "test/codes_used", {"patch k-means": "test/patch_kmeans_codes_used"}),
         Score("PSNR, dB", "test/psnr_db", {"patch k-means": "test/patch_kmeans_psnr_db"}),
     ),
+    "dynamics": (
+        Score(
+            "bits to tell the next frame (fewer is better)",
+            "test/bits_per_frame",
+            {"copy": "test/copy_mix_bits_per_frame", "bigram": "test/bigram_bits_per_frame"},
+            fewer_is_better=True,
+        ),
+        Score(
+            "tokens of the next frame foreseen",
+            "test/accuracy",
+            {"copy": "test/copy_accuracy", "bigram": "test/bigram_accuracy"},
+        ),
+        Score(
+            "of those that change",
+            "test/accuracy_changed",
+            {"copy": "0", "bigram": "test/bigram_accuracy_changed"},
+        ),
+    ),
     "reward_model": (
         Score(
             "Kendall τ, median over runs",
@@ -50,8 +76,13 @@ SCORES: dict[str, tuple[Score, ...]] = {
             "test/pairwise_accuracy",
             {"pixel ridge": "test/pixel_ridge/pairwise_accuracy", "chance": "0.5"},
         ),
-        Score("calibration error", "test/ece", {"pixel ridge": "test/pixel_ridge/ece"}),
-        Score("progress gained by a running timer", "test/timer_gain", {"no leak": "0"}),
+        Score(
+            "calibration error (fewer is better)",
+            "test/ece",
+            {"pixel ridge": "test/pixel_ridge/ece"},
+            fewer_is_better=True,
+        ),
+        Score("progress gained by a running timer, at most 0.01", "test/timer_gain", {}),
     ),
     "policy": (
         Score(
@@ -60,9 +91,10 @@ SCORES: dict[str, tuple[Score, ...]] = {
             {"beginning": "train/first/episode_progress_gain"},
         ),
         Score(
-            "share of the highest entropy, end of training",
+            "share of the highest entropy, end of training (fewer is surer)",
             "train/last/entropy_share",
             {"beginning": "train/first/entropy_share"},
+            fewer_is_better=True,
         ),
     ),
     "evaluation": (
@@ -90,13 +122,18 @@ def scores_of(artifact: Artifact, named_only: bool = False) -> list[Row]:
     metrics = artifact.metrics
     named = [s for s in SCORES.get(artifact.kind, ()) if s.metric in metrics]
     if not named and not named_only:
-        return [Row(artifact.kind, k, number(v), "") for k, v in metrics.items()]
-    return [Row(artifact.kind, s.label, number(metrics[s.metric]), _to_beat(s, metrics)) for s in named]
+        return [Row(artifact.kind, k, number(v), "", None) for k, v in metrics.items()]
+    return [_row(artifact.kind, score, metrics) for score in named]
 
 
-def _to_beat(score: Score, metrics: Mapping[str, float]) -> str:
-    known = {name: metrics.get(m) if "/" in m else float(m) for name, m in score.baselines.items()}
-    return ", ".join(f"{name} {number(value)}" for name, value in known.items() if value is not None)
+def _row(stage: str, score: Score, metrics: Mapping[str, float]) -> Row:
+    value = metrics[score.metric]
+    named = {name: metrics.get(m) if "/" in m else float(m) for name, m in score.baselines.items()}
+    known = {name: baseline for name, baseline in named.items() if baseline is not None}
+    told = ", ".join(f"{name} {number(baseline)}" for name, baseline in known.items())
+    sign = -1 if score.fewer_is_better else 1
+    beaten = all(sign * value > sign * baseline for baseline in known.values()) if known else None
+    return Row(stage, score.label, number(value), told, beaten)
 
 
 @dataclass(frozen=True)

@@ -37,8 +37,12 @@ def finish(outcome: Outcome, store: ArtifactStore, total_s: float) -> int:
 def results(store: ArtifactStore) -> str:
     """The numbers of all stages beside their baselines, and the milestones of the agent beside a random one."""
     artifacts = chain(store)
-    rows = [[r.stage, r.label, r.value, r.baseline] for a in artifacts.values() for r in scores_of(a, True)]
-    text = table(["stage", "what", "result", "to beat"], rows)
+    rows = [
+        [r.stage, r.label, r.value, r.baseline, r.verdict]
+        for a in artifacts.values()
+        for r in scores_of(a, True)
+    ]
+    text = table(["stage", "what", "result", "to beat", ""], rows)
     if "evaluation" in artifacts and (reached := milestones_of(artifacts["evaluation"])):
         shares = [[m.name, f"{m.agent:.0%}", "–" if m.random is None else f"{m.random:.0%}"] for m in reached]
         text += "\n\n" + table(["milestone", "agent", "random"], shares)

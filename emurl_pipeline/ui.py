@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from emurl_core.configuration import home_folder
 from emurl_pipeline.instance import dagster_home
-from emurl_pipeline.tracking import UI_VARIABLE, open_store, store_uri
+from emurl_pipeline.mlflow_store import UI_VARIABLE, open_store, store_uri
 
 HOST = "127.0.0.1"
 _GRACE_S = 20.0
@@ -22,6 +22,8 @@ def serve(port: int, mlflow_port: int) -> int:
     port, mlflow_port = free_port(port), free_port(mlflow_port)
     home = home_folder()
     os.environ["DAGSTER_HOME"] = str(dagster_home())
+    # MLflow's own background jobs are for traces and scoring, of which there are none here.
+    os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     os.environ[UI_VARIABLE] = f"http://{HOST}:{mlflow_port}"
     uri = store_uri(home)
     open_store(uri, home)

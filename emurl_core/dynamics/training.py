@@ -70,7 +70,7 @@ def train_dynamics(
         draft.metrics |= prediction_metrics(model, held_out, "test/")
         draft.metrics |= tables.metrics(*last_two(test), prefix="test/")
         draft.metrics["test/clips"] = float(len(test))
-        draft.metrics["gate"] = float(model.gate)
+        draft.metrics["gate"] = float(model.gate.detach())
         draft.facts |= {
             "codebook_sha256": tokenizer.facts["codebook_sha256"],
             "codes": codes,

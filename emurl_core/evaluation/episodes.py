@@ -64,10 +64,9 @@ def play(
         if step % measure_every == 0 or step == steps:
             measured.append(sight(frames)[1])
             measured_at.append(step)
-        for row in np.flatnonzero(game.truth.milestones):
-            for i, milestone in enumerate(names):
-                if game.truth.milestones[row] >> i & 1:
-                    reached[row].setdefault(milestone, step)
+        for i, milestone in enumerate(names):
+            for row in np.flatnonzero(game.truth.reached(i)).tolist():
+                reached[row].setdefault(milestone, step)
         if names:
             ended = np.array([names[-1] in r for r in reached])
             length = np.where(ended & (length > step), step, length)

@@ -33,7 +33,8 @@ def draw_found_screen(
 ) -> None:
     """Write the sheet as a PNG."""
     game = [s for s in findings.segments if s.rect]
-    shown = sorted(game, key=lambda s: s.t0_s - s.t1_s)[:_SHOWN_SEGMENTS]
+    longest = sorted(game, key=lambda s: s.t0_s - s.t1_s)[:_SHOWN_SEGMENTS]
+    shown = sorted(longest, key=lambda s: s.t0_s)
     height = round(_VIDEO_WIDTH * findings.info.height_px / findings.info.width_px)
     rows = (len(shown) + 1) // 2
     sample_rows = (len(samples[:12]) + 5) // 6
@@ -87,7 +88,7 @@ def _caption(segment: Segment) -> str:
     r = segment.rect
     origin = "by hand" if segment.manual else f"confidence {segment.confidence:.2f}"
     flag = ", REVIEW" if segment.review else ""
-    return f"{segment.t0_s:.1f}–{segment.t1_s:.1f} s: {r.w:.1f}×{r.h:.1f} at ({r.x:.1f}, {r.y:.1f}), {origin}{flag}"
+    return f"{segment.t0_s:.1f} to {segment.t1_s:.1f} s: {r.w:.1f} x {r.h:.1f} at ({r.x:.1f}, {r.y:.1f}), {origin}{flag}"
 
 
 def _timeline(

@@ -64,10 +64,15 @@ class Axis:
     def search(self, start: float, end: float, reach_px: float = 1.5) -> AxisFit:
         """The best edges within `reach_px` of the given ones and the best kernel, from coarse to fine."""
         wide = 0.75 if end - start > 2.5 * self.count else 0.5
-        soft, hard = (
-            self._grid(start, end, kernel, reach_px, wide, start + end) for kernel in ("linear", "nearest")
-        )
-        tried = [(soft, "linear"), (soft, "cubic"), (soft, "area"), (hard, "nearest"), (hard, "area")]
+        soft = self._grid(start, end, "linear", reach_px, wide, start + end)
+        hard = self._grid(start, end, "nearest", reach_px, wide, start + end)
+        tried: list[tuple[AxisFit, Kernel]] = [
+            (soft, "linear"),
+            (soft, "cubic"),
+            (soft, "area"),
+            (hard, "nearest"),
+            (hard, "area"),
+        ]
         fine = [self._grid(c.start, c.end, kernel, 0.25, 0.25, start + end) for c, kernel in tried]
         best = min(fine, key=lambda f: f.misfit)
         best = self._grid(best.start, best.end, best.kernel, 0.3, 0.15, start + end)

@@ -47,7 +47,7 @@ def locate(lumas: Sequence[np.ndarray]) -> Found | None:
         found = _whole_pixel(activity, found)
         if best is None or _merit(found) > _merit(best):
             best = found
-        if best.sharpness > 0.85 and best.contrast > 1.0:
+        if best.sharpness > 0.8 and best.contrast > 0.6:
             break
     return best
 

@@ -81,7 +81,9 @@ def _table(colours: np.ndarray, chroma_weight: float) -> tuple[np.ndarray, np.nd
     luma = np.square(np.arange(128)[:, None] * 2 + 1 - colours[:, 0])
     u = np.square((np.arange(32)[:, None] * 8 + 4 - colours[:, 1]) * chroma_weight)
     v = np.square((np.arange(32)[:, None] * 8 + 4 - colours[:, 2]) * chroma_weight)
-    squared = (luma[:, None, None] + u[None, :, None] + v[None, None, :]).astype(np.float32).reshape(-1, SHADES)
+    squared = (
+        (luma[:, None, None] + u[None, :, None] + v[None, None, :]).astype(np.float32).reshape(-1, SHADES)
+    )
     # An outlier says no more than any other clear contradiction.
     return squared.argmin(1).astype(np.uint8), np.minimum(squared.min(1), _OUTLIER**2)
 
@@ -94,7 +96,7 @@ def fit_palette(pictures: np.ndarray) -> Palette:
         if np.quantile(error, 0.97) < (0.15 * palette.gap) ** 2:
             break
         colours = np.concatenate([palette.colours, _worst_cells_set(pictures, error)[None]])
-        extended = _refine(pictures, Palette(colours, palette.chroma_weight), rounds=3)
+        extended = _refine(pictures, Palette(colours, palette.chroma_weight), rounds=2)
         # Judged with the same weight, else fewer chroma errors could be had by ignoring chroma.
         before = Palette(palette.colours, extended.chroma_weight).labels(pictures)[2]
         better = extended.labels(pictures)[2]

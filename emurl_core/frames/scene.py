@@ -10,7 +10,7 @@ from emurl_core.frames.locate import Found
 from emurl_core.frames.shades import Reading, ScreenReader, Unscaler
 from emurl_core.frames.surroundings import Surroundings
 
-_PALETTE_PICTURES = 10
+_PALETTE_PICTURES = 8
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,14 @@ from emurl_core.frames.rectangle import Segment
 from emurl_core.frames.scene import Scene
 
 FINDER_VERSION = "1"
+_MIN_SHARPNESS = 0.35
+"""Below this a lattice fits no better than it would anywhere: a face, not a game."""
+
+_CLAIMED = 0.6
+"""Share of a stretch's pictures that must fit a known scene for the stretch to be its."""
+_STRONG = 0.5
+_OTHER_RECT = 0.9
+_SURE = 0.7
 
 
 class FinderConfig(StageConfig):
@@ -79,14 +87,36 @@ def _scenes(video: Path, pictures: Sequence[Picture], config: FinderConfig) -> l
     cuts = [0, *layout_changes([p.y for p in pictures]), len(pictures)]
     parts = [list(pictures[a:b]) for a, b in pairwise(cuts) if b > a]
     scenes: list[Scene] = []
+    weak: list[list[Picture]] = []
+    promising = False
     for part in sorted(parts, key=len, reverse=True):
-        shown = [_share_shown(s, part, config) for s in scenes]
-        if shown and max(shown) >= 0.6:
+        if any(_share_shown(s, part, config) >= _CLAIMED for s in scenes):
             continue
         scene = _scene(_denser(video, part, config), config)
-        if scene is not None:
+        if scene is not None and _confidence(scene.found) >= _STRONG:
             scenes.append(scene)
-    return scenes
+        else:
+            weak.append(part)
+            promising |= scene is not None
+    # What was too still by itself may belong to a scene found later, or be clearer together.
+    rest = [
+        p for part in weak if not any(_share_shown(s, part, config) >= _CLAIMED for s in scenes) for p in part
+    ]
+    if rest and (promising or not scenes):
+        scene = _scene(_denser(video, sorted(rest, key=lambda p: p.pts_s), config), config)
+        # Cards between stretches of a known scene would make that scene again, with the card for its surroundings.
+        if scene is not None and all(scene.found.rect.iou(s.found.rect) < _OTHER_RECT for s in scenes):
+            scenes.append(scene)
+    return [_relearnt(s, pictures, config) for s in scenes]
+
+
+def _relearnt(scene: Scene, pictures: Sequence[Picture], config: FinderConfig) -> Scene:
+    """An unsure scene once more, from all the pictures that turned out to show it."""
+    if _confidence(scene.found) >= _SURE:
+        return scene
+    shown = [p for p in pictures if not scene.judge(p, config.max_residual).reason]
+    again = _scene(shown, config)
+    return again if again is not None and _confidence(again.found) > _confidence(scene.found) else scene
 
 
 def _denser(video: Path, part: list[Picture], config: FinderConfig) -> list[Picture]:
@@ -98,7 +128,7 @@ def _denser(video: Path, part: list[Picture], config: FinderConfig) -> list[Pict
 
 def _scene(pictures: list[Picture], config: FinderConfig) -> Scene | None:
     found = locate([p.y for p in pictures])
-    if found is None or found.sharpness < 0.2:
+    if found is None or found.sharpness < _MIN_SHARPNESS:
         return None
     scene = Scene.learn(pictures, found)
     return scene if _share_shown(scene, pictures, config) >= 0.5 else None
@@ -128,9 +158,13 @@ def _cuts(
         if old == new:
             continue
         moment, since = after.pts_s, before.pts_s
+
+        def changed(picture: Picture, old: int | None = old) -> bool:
+            return _label(picture, scenes, config) != old
+
         for step_s in (0.5, 1 / max(info.fps, 10.0)):
             if moment - since > step_s:
-                since, moment = _narrow(video, since, moment, step_s, lambda p, old=old: _label(p, scenes, config) != old)
+                since, moment = _narrow(video, since, moment, step_s, changed)
         starts.append((moment, new))
     return starts
 

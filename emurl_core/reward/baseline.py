@@ -19,7 +19,9 @@ _BATCH = 512
 class PixelRidge:
     """Linear progress from tile-wise shade histograms."""
 
-    def __init__(self, dataset: FrameDataset, train: Sequence[RunFrames], validation: Sequence[RunFrames]) -> None:
+    def __init__(
+        self, dataset: FrameDataset, train: Sequence[RunFrames], validation: Sequence[RunFrames]
+    ) -> None:
         """Fit on `train`, choose the penalty on `validation`."""
         self._dataset = dataset
         # Evenly thinned: a linear fit of 361 numbers gains nothing from millions of frames.

@@ -37,18 +37,15 @@ class Calibration(nn.Module):
                 "diverged or the validation split is empty; lower learning_rate or add speedruns"
             )
         order = np.argsort(scores, kind="stable")
-        bins = np.array_split(order, min(KNOTS - 2, len(order)))
+        bins = np.array_split(order, min(KNOTS, len(order)))
         centre = np.array([scores[b].mean() for b in bins])
         weight = np.array([len(b) for b in bins], dtype=float)
         mean = np.array([progress[b].mean() for b in bins])
         fit = isotonic_regression(mean, weights=weight)
         # One knot at the centre of each level, so that the curve climbs between levels and flat rewards are rare.
         spans = [slice(a, b) for a, b in zip(fit.blocks[:-1], fit.blocks[1:], strict=True)]
-        x = [np.average(centre[s], weights=weight[s]) for s in spans]
-        y = [fit.x[s.start] for s in spans]
-        # Beyond the outermost levels the curve goes on to the first and the last moment of a run.
-        x = [scores.min(), *x, scores.max()]
-        y = [min(y[0], progress.min()), *y, max(y[-1], progress.max())]
+        x = [float(np.average(centre[s], weights=weight[s])) for s in spans]
+        y = [float(fit.x[s.start]) for s in spans]
         unused = KNOTS - len(x)
         self.scores.copy_(torch.tensor(x + [x[-1]] * unused))
         self.progress.copy_(torch.tensor(y + [y[-1]] * unused).clamp(0, 1))

@@ -29,8 +29,8 @@ class RewardConfig(FitConfig):
     """What scores a frame. `resnet`: ResNet-34, Bradley–Terry on pairs."""
     width: int = Field(64, ge=1)
     """Channels of the ResNet's first stage; 64 is the published ResNet-34."""
-    downsample: Literal[1, 2] = 1
-    """Average 2×2 pixels first: a quarter of the work, for machines without a GPU."""
+    downsample: Literal[1, 2, 4] = 1
+    """Average squares of so many pixels first; 2 is a quarter of the work, for machines without a GPU."""
     weights_file: str = ""
     """Safetensors file with torchvision's ResNet-34 names to start from; empty starts from random weights."""
     batch_size: int = Field(64, ge=1)

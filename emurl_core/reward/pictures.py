@@ -22,13 +22,20 @@ def draw_progress_curves(file: Path, runs: Sequence[ScoredRun], baseline: Sequen
     axes = figure.subplots(1, shown, sharey=True, squeeze=False)[0]
     for axis, run, simple in zip(axes, runs[:shown], baseline[:shown], strict=True):
         axis.plot(run.time_share, simple.progress, ".", ms=2, color=_BASELINE, alpha=0.5, label="pixel ridge")
-        axis.plot(run.time_share, run.progress, ".", ms=3, color=_MODEL, alpha=0.5, label="reward model, each frame")
         axis.plot(
-            run.time_share, smooth(run.progress, SMOOTHING_WINDOW), color=_MODEL, lw=1.5,
+            run.time_share, run.progress, ".", ms=3, color=_MODEL, alpha=0.5, label="reward model, each frame"
+        )
+        axis.plot(
+            run.time_share,
+            smooth(run.progress, SMOOTHING_WINDOW),
+            color=_MODEL,
+            lw=1.5,
             label=f"reward model, mean of {SMOOTHING_WINDOW} frames",
         )
         axis.plot([0, 1], [0, 1], "--", color=_TRUTH, lw=1, label="truth")
-        axis.set(title=f"run {run.run_id[:16]}", xlabel="true share of the run", xlim=(0, 1), ylim=(-0.02, 1.02))
+        axis.set(
+            title=f"run {run.run_id[:16]}", xlabel="true share of the run", xlim=(0, 1), ylim=(-0.02, 1.02)
+        )
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("predicted share of the run")
     axes[0].legend(fontsize=8, loc="upper left", markerscale=3)
@@ -41,10 +48,18 @@ def draw_reliability(file: Path, runs: Sequence[ScoredRun], baseline: Sequence[S
     figure = Figure(figsize=(5.4, 5.4), layout="constrained")
     axis, counts = figure.subplots(2, 1, height_ratios=(4, 1), sharex=True)
     axis.plot([0, 1], [0, 1], "--", color=_TRUTH, lw=1, label="perfect")
-    for name, colour, table in (("pixel ridge", _BASELINE, reliability(baseline)), ("reward model", _MODEL, reliability(runs))):
+    for name, colour, table in (
+        ("pixel ridge", _BASELINE, reliability(baseline)),
+        ("reward model", _MODEL, reliability(runs)),
+    ):
         axis.plot(table[:, 0], table[:, 1], "o-", color=colour, label=name)
     counts.bar(table[:, 0], table[:, 2], width=0.06, color=_MODEL)
-    axis.set(ylabel="true share of the run, mean", xlim=(0, 1), ylim=(0, 1), title=f"Reliability, {len(runs)} held-out runs")
+    axis.set(
+        ylabel="true share of the run, mean",
+        xlim=(0, 1),
+        ylim=(0, 1),
+        title=f"Reliability, {len(runs)} held-out runs",
+    )
     counts.set(xlabel="predicted share of the run", ylabel="frames")
     axis.legend(loc="upper left")
     for each in (axis, counts):

@@ -41,12 +41,14 @@ def ranking_metrics(runs: Sequence[ScoredRun]) -> dict[str, float]:
         accuracy = _accuracy(runs, low, high)
         if not np.isnan(accuracy):
             metrics[f"pairwise_accuracy_gap_{gap_name(low, high)}"] = accuracy
-    tau = [kendalltau(r.score, r.time_share).statistic for r in runs]
-    rho = [spearmanr(r.score, r.time_share).statistic for r in runs]
-    # A constant score has no correlation (NaN); it orders nothing, which is 0.
-    metrics["kendall_tau_median"] = float(np.median(np.nan_to_num(tau)))
-    metrics["kendall_tau_min"] = float(np.min(np.nan_to_num(tau)))
-    metrics["spearman_median"] = float(np.median(np.nan_to_num(rho)))
+    # A constant score has no correlation; it orders nothing, which is 0.
+    ordering = [r for r in runs if np.ptp(r.score) > 0]
+    constant = [0.0] * (len(runs) - len(ordering))
+    tau = [float(kendalltau(r.score, r.time_share).statistic) for r in ordering] + constant
+    rho = [float(spearmanr(r.score, r.time_share).statistic) for r in ordering] + constant
+    metrics["kendall_tau_median"] = float(np.median(tau))
+    metrics["kendall_tau_min"] = min(tau)
+    metrics["spearman_median"] = float(np.median(rho))
     return metrics
 
 
@@ -78,7 +80,12 @@ def reliability(runs: Iterable[ScoredRun]) -> np.ndarray:
     predicted = np.concatenate([r.progress for r in runs])
     true = np.concatenate([r.time_share for r in runs])
     bin_of = np.minimum((predicted * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    return np.array([(predicted[bin_of == b].mean(), true[bin_of == b].mean(), (bin_of == b).sum()) for b in np.unique(bin_of)])
+    return np.array(
+        [
+            (predicted[bin_of == b].mean(), true[bin_of == b].mean(), (bin_of == b).sum())
+            for b in np.unique(bin_of)
+        ]
+    )
 
 
 def gap_name(low: int, high: int | None) -> str:

@@ -22,7 +22,9 @@ _STRIP_FRAMES = 24
 _STILLS = 32
 
 
-def report(model: RewardModel, dataset: FrameDataset, device: torch.device, pictures: Path) -> dict[str, float]:
+def report(
+    model: RewardModel, dataset: FrameDataset, device: torch.device, pictures: Path
+) -> dict[str, float]:
     """Metrics `test/...` and `test/pixel_ridge/...` of the test split; pictures go into the folder.
 
     Raises:
@@ -43,9 +45,13 @@ def report(model: RewardModel, dataset: FrameDataset, device: torch.device, pict
     rows, predicted, true = _spread(runs, scored, _STRIP_FRAMES)
     draw_frames_by_progress(pictures / "frames_by_progress.png", dataset.shades(rows), predicted, true)
     stills, _, _ = _spread(runs, scored, _STILLS)
-    metrics = ranking_metrics(scored) | progress_metrics(scored) | leak_metrics(progress, dataset.shades(stills))
+    metrics = (
+        ranking_metrics(scored) | progress_metrics(scored) | leak_metrics(progress, dataset.shades(stills))
+    )
     baseline = ranking_metrics(simple) | progress_metrics(simple)
-    return {f"test/{k}": v for k, v in metrics.items()} | {f"test/pixel_ridge/{k}": v for k, v in baseline.items()}
+    return {f"test/{k}": v for k, v in metrics.items()} | {
+        f"test/pixel_ridge/{k}": v for k, v in baseline.items()
+    }
 
 
 def score_run(
@@ -61,7 +67,9 @@ def score_run(
         progress.append(model.calibration(raw).cpu().numpy())
         picture += [int.from_bytes(hashlib.blake2b(f.tobytes(), digest_size=7).digest()) for f in frames]
     time_share = np.asarray(run.progress)[::thin]
-    return ScoredRun(run.run_id, time_share, np.concatenate(scores), np.concatenate(progress), np.array(picture))
+    return ScoredRun(
+        run.run_id, time_share, np.concatenate(scores), np.concatenate(progress), np.array(picture)
+    )
 
 
 def _by_baseline(ridge: PixelRidge, run: RunFrames, seen: ScoredRun) -> ScoredRun:

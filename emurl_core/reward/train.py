@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 
-from emurl_core.artifacts import Artifact, Input, file_sha256, version_of
+from emurl_core.artifacts import Artifact, ArtifactError, Input, file_sha256, version_of
 from emurl_core.frames.dataset import FrameDataset, RunFrames
 from emurl_core.reward.model import RewardConfig, RewardModel
 from emurl_core.reward.pairs import PairSampler, soft_labels
@@ -16,7 +17,7 @@ from emurl_core.runtime import pick_device
 from emurl_core.stage import StageContext
 from emurl_core.training import Batch, fit
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 KIND = "reward_model"
 
 
@@ -62,15 +63,20 @@ def train_reward(dataset: Artifact, config: RewardConfig, context: StageContext)
         return {"disorder": 1 - found["kendall_tau_median"], **found}
 
     result = fit(
-        model, batches, config, context, context.store.work(KIND, version), name="reward", validate=validate, objective="disorder"
+        model,
+        batches,
+        config,
+        context,
+        context.store.work(KIND, version),
+        name="reward",
+        validate=validate,
+        objective="disorder",
     )
     held = [score_run(model, frames, run, device) for run in validation]
     model.calibration.fit(
         np.concatenate([r.score for r in held]), np.concatenate([r.time_share for r in held])
     )
-    with context.store.draft(
-        KIND, version, config=config, code_version=CODE_VERSION, inputs=inputs
-    ) as draft:
+    with context.store.draft(KIND, version, config=config, code_version=CODE_VERSION, inputs=inputs) as draft:
         draft.metrics |= report(model, frames, device, draft.pictures())
         draft.save_tensors(model.state_dict())
         tau = draft.metrics["test/kendall_tau_median"]
@@ -93,8 +99,18 @@ def train_reward(dataset: Artifact, config: RewardConfig, context: StageContext)
 def load_reward(artifact: Artifact, device: torch.device | str) -> RewardModel:
     """The trained model in evaluation mode, without gradients. Raises ArtifactError for another kind or damaged weights."""
     artifact.expect(KIND)
-    model = RewardModel(RewardConfig.model_validate(artifact.config))
-    model.load_state_dict(artifact.tensors())
+    try:
+        model = RewardModel(RewardConfig.model_validate(artifact.config))
+        missing = model.load_state_dict(artifact.tensors(), strict=False)
+    except (ValidationError, RuntimeError) as error:
+        raise ArtifactError(
+            f"{artifact.id} does not fit this code ({error}); expected one made by the code in use: build it again"
+        ) from error
+    if missing.missing_keys or missing.unexpected_keys:
+        raise ArtifactError(
+            f"{artifact.id} does not fit this code: found {len(missing.missing_keys)} weights missing and "
+            f"{len(missing.unexpected_keys)} unknown, expected none; build it again"
+        )
     return model.to(device).eval().requires_grad_(False)
 
 

@@ -1,6 +1,7 @@
 """Stage `videos`: bring one video in, check that it is whole, publish it under its own hash."""
 
 import os
+import shutil
 from urllib.parse import urlparse
 
 from emurl_core.artifacts import Artifact, Input, file_sha256
@@ -35,7 +36,6 @@ def download(video_id: str, runs: Artifact, config: DownloadConfig, context: Sta
     name = f"video{suffix}"
     work = context.store.work("video", link.row_hash, video_id)
     file = work / name
-    file.unlink(missing_ok=True)
     try:
         with context.store.explain_full_disk(f"video {video_id}"):
             fetcher(link.url).fetch(link, file, context.store.home)
@@ -69,7 +69,7 @@ def download(video_id: str, runs: Artifact, config: DownloadConfig, context: Sta
                 "codec": found.codec,
             }
     finally:
-        file.unlink(missing_ok=True)
+        shutil.rmtree(work)
     return context.store.get("video", version, video_id)
 
 

@@ -16,12 +16,12 @@ from emurl_core.runtime import track
 from emurl_core.sources.links import VideoLink
 from emurl_core.sources.registry import FetchError
 from emurl_core.sources.scrape import ScrapeConfig
-from emurl_core.synthetic.panels import Story, clock
 from emurl_core.synthetic.player import PLAYER_VERSION, cached_play
 from emurl_core.synthetic.playthrough import Playthrough
 from emurl_core.synthetic.randomness import stream
 from emurl_core.synthetic.record import RECORDER_VERSION, record, timeline
 from emurl_core.synthetic.sampling import layout_set, sample_broadcast
+from emurl_core.synthetic.story import Story, clock
 from emurl_core.synthetic.temper import temper_of
 from emurl_core.synthetic.truth import truth_paths
 

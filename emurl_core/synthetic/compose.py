@@ -9,10 +9,11 @@ from emurl_core.synthetic.backdrop import draw_backdrop, draw_border
 from emurl_core.synthetic.layout import Canvas, Scene
 from emurl_core.synthetic.lettering import Colour, text_box
 from emurl_core.synthetic.palettes import PALETTES, colour_table, region_offsets
-from emurl_core.synthetic.panels import Story, clock, painters
+from emurl_core.synthetic.panels import painters
 from emurl_core.synthetic.picture import Picture
 from emurl_core.synthetic.randomness import stream
 from emurl_core.synthetic.scaling import covered, scale
+from emurl_core.synthetic.story import Story, clock
 
 
 def no_sprites() -> np.ndarray:

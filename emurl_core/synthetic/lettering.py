@@ -55,3 +55,15 @@ class Characters:
             )
             for c in characters
         }
+
+
+def bright(rng: np.random.Generator) -> Colour:
+    """A random colour for text."""
+    r, g, b = (int(v) for v in rng.integers(140, 256, 3))
+    return r, g, b
+
+
+def dark(rng: np.random.Generator) -> Colour:
+    """A random colour for the ground of a panel."""
+    r, g, b = (int(v) for v in rng.integers(0, 45, 3))
+    return r, g, b

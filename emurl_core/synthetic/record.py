@@ -20,10 +20,10 @@ from emurl_core.screen import EMULATOR_FPS
 from emurl_core.synthetic import playthrough as playthroughs
 from emurl_core.synthetic.compose import SceneComposer, draw_card
 from emurl_core.synthetic.layout import Broadcast
-from emurl_core.synthetic.panels import Story
 from emurl_core.synthetic.picture import Picture
 from emurl_core.synthetic.playthrough import Playthrough, Replay
 from emurl_core.synthetic.sprites import sprite_mask
+from emurl_core.synthetic.story import Story
 from emurl_core.synthetic.truth import SCHEMA
 
 RECORDER_VERSION = "1"

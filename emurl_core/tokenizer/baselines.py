@@ -68,10 +68,22 @@ def patches_of(frames: np.ndarray) -> np.ndarray:
 
 def distinct_patches(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Different patches `(M, 256) uint8` in a fixed order, and how often each occurs `(M,)`."""
-    patches = patches_of(frames)
-    whole = patches.view(np.dtype((np.void, patches.shape[1])))[:, 0]
+    first, counts = first_occurrences(frames)
+    return patches_of(frames)[first], counts
+
+
+def first_occurrences(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where in `patches_of(frames)` each different patch comes first `(M,)`, and how often it occurs `(M,)`."""
+    packed = np.ascontiguousarray(pack_patches(patches_of(frames)))
+    whole = packed.view(np.dtype((np.void, packed.shape[1])))[:, 0]
     _, first, counts = np.unique(whole, return_index=True, return_counts=True)
-    return patches[first], counts
+    return first, counts
+
+
+def pack_patches(patches: np.ndarray) -> np.ndarray:
+    """Four pixels a byte, so that there is less to compare: `(N, 256) uint8 in [0, 4) -> (N, 64) uint8`."""
+    quads = patches.reshape(len(patches), -1, 4)
+    return quads[..., 0] << 6 | quads[..., 1] << 4 | quads[..., 2] << 2 | quads[..., 3]
 
 
 def commonest_shade(frames: np.ndarray) -> int:

@@ -5,6 +5,8 @@ the patches' principal components, it makes an untrained tokenizer about as good
 learn comes on top. What turns latents into codes is in `quantisers`.
 """
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 from einops import rearrange
@@ -32,7 +34,7 @@ class Encoder(nn.Module):
     def __init__(self, channels: tuple[int, ...], residual_blocks: int, width: int) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        for before, after in zip((1, *channels), channels, strict=False):
+        for before, after in pairwise((1, *channels)):
             layers += [nn.Conv2d(before, after, 4, stride=2, padding=1), nn.SiLU()]
         # The last activation goes: residual blocks begin with one of their own.
         layers.pop()
@@ -53,7 +55,7 @@ class Decoder(nn.Module):
         layers: list[nn.Module] = [nn.Conv2d(width, channels[-1], 1)]
         layers += [ResidualBlock(channels[-1]) for _ in range(residual_blocks)]
         upward = tuple(reversed(channels))
-        for before, after in zip(upward, upward[1:], strict=False):
+        for before, after in pairwise(upward):
             layers += [nn.SiLU(), nn.ConvTranspose2d(before, after, 4, stride=2, padding=1)]
         self.layers = nn.Sequential(*layers, nn.SiLU())
         self.out = nn.ConvTranspose2d(channels[0], SHADES, 4, stride=2, padding=1)

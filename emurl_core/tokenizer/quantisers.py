@@ -35,8 +35,8 @@ class Quantiser(nn.Module):
         """
         raise NotImplementedError
 
-    def start(self, latents: torch.Tensor, seed: int) -> None:
-        """Begin to quantise, from these `(N, D)` typical latents."""
+    def start(self, latents: torch.Tensor, seed: int, weights: torch.Tensor | None = None) -> None:
+        """Begin to quantise, from these `(N, D)` typical latents, counted by `weights (N,)`."""
         raise NotImplementedError
 
 
@@ -44,7 +44,8 @@ class EmaQuantiser(Quantiser):
     """Vector quantisation with an exponentially averaged codebook (arXiv:1711.00937, appendix A.1).
 
     Collapse is held off by k-means at the start and by moving codes that no vector chose for `revive_after` batches onto
-    live vectors.
+    live vectors. Those are drawn by their squared error, as in k-means++: a Game Boy's vectors are mostly repetitions that
+    have a code already, and what needs one is rare.
     """
 
     def __init__(self, codes: int, width: int, decay: float, commitment: float, revive_after: int) -> None:
@@ -74,16 +75,16 @@ class EmaQuantiser(Quantiser):
         # The loss is held against the codebook as it was when it chose.
         chosen = self.vectors[codes]
         if self.training:
-            self._follow(latents.detach(), codes)
+            self._follow(latents.detach(), codes, (latents.detach() - chosen).square().sum(1))
         loss = self.commitment * (latents - chosen).square().mean()
         return latents + (chosen - latents).detach(), codes, loss
 
-    def start(self, latents: torch.Tensor, seed: int) -> None:
-        self.vectors.copy_(kmeans(latents.detach().float(), len(self.vectors), seed))
+    def start(self, latents: torch.Tensor, seed: int, weights: torch.Tensor | None = None) -> None:
+        self.vectors.copy_(kmeans(latents.detach().float(), len(self.vectors), seed, weights=weights))
         self.ready.fill_(True)
 
     @torch.no_grad()
-    def _follow(self, latents: torch.Tensor, codes: torch.Tensor) -> None:
+    def _follow(self, latents: torch.Tensor, codes: torch.Tensor, errors: torch.Tensor) -> None:
         counts = torch.bincount(codes, minlength=len(self.vectors)).float()
         sums = torch.zeros_like(self.vectors).index_add_(0, codes, latents)
         mass = self.decay * self.mass + (1 - self.decay) * counts
@@ -91,7 +92,8 @@ class EmaQuantiser(Quantiser):
         vectors = total / mass[:, None].clamp_min(1e-6)
         unused = torch.where(counts > 0, 0, self.unused + 1)
         dead = unused >= self.revive_after
-        live = latents[torch.randint(len(latents), (len(vectors),), device=latents.device)]
+        chances = errors + 1e-9 + 1e-6 * errors.mean()
+        live = latents[torch.multinomial(chances, len(vectors), replacement=len(latents) < len(vectors))]
         self.vectors.copy_(torch.where(dead[:, None], live, vectors))
         self.mass.copy_(torch.where(dead, torch.ones_like(mass), mass))
         self.unused.copy_(torch.where(dead, 0, unused))
@@ -128,7 +130,7 @@ class FsqQuantiser(Quantiser):
             chosen = self.outward(self._centred(place + (cells - place).detach()))
         return chosen, (cells.long() * self.strides).sum(1), chosen.new_zeros(())
 
-    def start(self, latents: torch.Tensor, seed: int) -> None:
+    def start(self, latents: torch.Tensor, seed: int, weights: torch.Tensor | None = None) -> None:
         pass
 
     def _place(self, latents: torch.Tensor) -> torch.Tensor:

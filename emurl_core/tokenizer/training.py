@@ -13,7 +13,7 @@ from emurl_core.game.collect import random_frames
 from emurl_core.game.registry import GameConfig, open_game
 from emurl_core.runtime import Stopwatch, pick_device, seed_everything
 from emurl_core.stage import StageContext
-from emurl_core.tokenizer.baselines import PatchKMeans, patches_of
+from emurl_core.tokenizer.baselines import PatchKMeans, first_occurrences, patches_of
 from emurl_core.tokenizer.model import Tokenizer, TokenizerConfig, codebook_sha256
 from emurl_core.tokenizer.pictures import draw_codebook, draw_reconstructions
 from emurl_core.tokenizer.quality import exact_shade_accuracy, held_out_metrics, tokens_and_drawings
@@ -24,8 +24,8 @@ CODE_VERSION = "1"
 
 _BASELINE_FRAMES = 4096
 _VALIDATED_FRAMES = 256
-_START_FRAMES = 256
-"""Frames that start the shortcut and the codebook: 23,040 patches."""
+_START_FRAMES = 1024
+"""Frames that start the shortcut and the codebook at most: 92,160 patches, most of them repetitions."""
 
 
 def train_tokenizer(
@@ -109,8 +109,9 @@ def _fit(
     work: Path,
 ) -> FitResult:
     device = pick_device(context.runtime)
+    start_frames = min(_START_FRAMES, len(batches.rows))
     if tokenizer.shortcut is not None:
-        first = batches.draw(step_generator(config.seed, 0, stream=3), _START_FRAMES)
+        first = batches.draw(step_generator(config.seed, 0, stream=3), start_frames)
         tokenizer.shortcut.start(patches_of(first))
     validation = torch.from_numpy(frames.shades(rows_of(frames, "validation", _VALIDATED_FRAMES)))
 
@@ -128,10 +129,14 @@ def _fit(
         if step != min(config.unquantised_steps, config.steps - 1) or tokenizer.quantiser.ready:
             return
         draw = step_generator(config.seed, step, stream=2)
-        some = torch.from_numpy(batches.draw(draw, _START_FRAMES))
+        some = batches.draw(draw, start_frames)
         with torch.no_grad():
-            latents = [tokenizer.latents(part.to(device)).flatten(0, 2) for part in some.split(32)]
-        tokenizer.quantiser.start(torch.cat(latents), config.seed)
+            parts = torch.from_numpy(some).split(32)
+            latents = torch.cat([tokenizer.latents(part.to(device)).flatten(0, 2) for part in parts])
+        # One latent for each different patch: k-means would spend its time on repetitions otherwise.
+        first, counts = first_occurrences(some)
+        weights = torch.from_numpy(counts).to(device)
+        tokenizer.quantiser.start(latents[torch.from_numpy(first).to(device)], config.seed, weights)
 
     return fit(
         tokenizer, batches, config, context, work,

@@ -7,7 +7,8 @@ from emurl_core.artifacts import Artifact
 from emurl_core.evaluation import EvaluationConfig, evaluate
 from emurl_core.game import GameConfig
 from emurl_core.profiles import Profile
-from emurl_pipeline.materialization import Check, Work, stage_asset
+from emurl_pipeline.checks import Check
+from emurl_pipeline.materialization import Work, stage_asset
 
 
 def assets(profile: Profile) -> list[Any]:

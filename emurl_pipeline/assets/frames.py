@@ -7,7 +7,8 @@ from emurl_core.artifacts import Artifact, ArtifactError
 from emurl_core.frames import DatasetConfig, FramesConfig, build_dataset, extract
 from emurl_core.profiles import Profile
 from emurl_core.sources.scrape import video_ids
-from emurl_pipeline.materialization import Check, Work, stage_asset
+from emurl_pipeline.checks import Check
+from emurl_pipeline.materialization import Work, stage_asset
 from emurl_pipeline.upstream import pinned_partitions
 
 SPLITS = ("train", "validation", "test")

@@ -23,7 +23,8 @@ def assets(profile: Profile) -> list[Any]:
     )
     def policy(work: Work, config: PolicyConfig) -> Artifact:
         """An agent that sees frames only, trained in the emulator on differences of predicted progress."""
-        models = [work.upstream(name) for name in ("tokenizer", "dynamics", "reward_model")]
-        return train_policy(*models, config, work.settings("game", GameConfig), work.context)
+        tokenizer, dynamics = work.upstream("tokenizer"), work.upstream("dynamics")
+        game = work.settings("game", GameConfig)
+        return train_policy(tokenizer, dynamics, work.upstream("reward_model"), config, game, work.context)
 
     return [policy]

@@ -6,7 +6,8 @@ from typing import Any
 from emurl_core.artifacts import Artifact
 from emurl_core.profiles import Profile
 from emurl_core.reward import RewardConfig, train_reward
-from emurl_pipeline.materialization import Check, Work, stage_asset
+from emurl_pipeline.checks import Check
+from emurl_pipeline.materialization import Work, stage_asset
 
 GATE = "reward_gate"
 

@@ -22,7 +22,8 @@ POLICY = PolicyConfig(
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> StageContext:
-    home = tmp_path_factory.mktemp("evaluation_home")
+    # One home for all stages that need these models, so that they are trained once.
+    home = tmp_path_factory.getbasetemp() / "policy_inputs"
     return StageContext(ArtifactStore(home), runtime=RuntimeConfig(device="cpu", threads=1))
 
 

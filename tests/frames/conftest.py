@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-
 from tile_world import GREEN, Clip, Layout, record
 
 from emurl_core.artifacts import Artifact, ArtifactStore, file_sha256
@@ -18,7 +17,9 @@ torch.set_num_threads(1)
 
 SMALL = (480, 270)
 CARD = Layout(size=SMALL, rect=None, seed=5)
-LEFT = Layout(size=SMALL, rect=(20.3, 12.6, 272.0, 244.8), webcam=(320, 150, 140, 100), timer=(320, 60), seed=1)
+LEFT = Layout(
+    size=SMALL, rect=(20.3, 12.6, 272.0, 244.8), webcam=(320, 150, 140, 100), timer=(320, 60), seed=1
+)
 RIGHT = Layout(
     size=SMALL,
     rect=(196.0, 20.0, 250.0, 225.0),

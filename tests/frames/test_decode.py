@@ -17,7 +17,9 @@ def every_frame(path: Path) -> Iterator[tuple[float, np.ndarray]]:
             yield frame.pts * float(container.streams.video[0].time_base), rows[:, : plane.width].copy()
 
 
-def first_at_or_after(frames: list[tuple[float, np.ndarray]], interval_s: float) -> list[tuple[float, np.ndarray]]:
+def first_at_or_after(
+    frames: list[tuple[float, np.ndarray]], interval_s: float
+) -> list[tuple[float, np.ndarray]]:
     ticks = np.arange(0, frames[-1][0] + 1e-6, interval_s)
     return [next(f for f in frames if f[0] >= tick - 1e-6) for tick in ticks]
 
@@ -32,7 +34,9 @@ def first_at_or_after(frames: list[tuple[float, np.ndarray]], interval_s: float)
         ("plain", {"preset": "ultrafast"}),
     ],
 )
-def test_frames_read_by_time_are_those_of_a_full_decode(tmp_path: Path, name: str, options: dict[str, str]) -> None:
+def test_frames_read_by_time_are_those_of_a_full_decode(
+    tmp_path: Path, name: str, options: dict[str, str]
+) -> None:
     layout = Layout(size=(256, 240), rect=(8, 12, 240, 216), webcam=None, timer=None)
     clip = record(tmp_path / f"{name}.mp4", [(7, layout)], seed=1, fps=30, more=options)
     expected = first_at_or_after(list(every_frame(clip.path)), 0.5)

@@ -4,15 +4,28 @@ import numpy as np
 import pytest
 from tile_world import GREEN, GREY, Clip, Layout, record
 
+from emurl_core.frames.decode import read_every
 from emurl_core.frames.rectangle import Rect
-from emurl_core.frames.screen_finder import find_segments
+from emurl_core.frames.screen_finder import Findings, find_segments
 
 
 @pytest.mark.parametrize(
     "layout",
     [
-        Layout(size=(480, 270), rect=(200.7, 20.2, 250.4, 225.3), interpolation="linear", palette=GREEN, webcam=(8, 90, 160, 120)),
-        Layout(size=(480, 270), rect=(30, 10, 272, 244.8), interpolation="nearest", webcam=(330, 20, 140, 100), timer=(330, 200)),
+        Layout(
+            size=(480, 270),
+            rect=(200.7, 20.2, 250.4, 225.3),
+            interpolation="linear",
+            palette=GREEN,
+            webcam=(8, 90, 160, 120),
+        ),
+        Layout(
+            size=(480, 270),
+            rect=(30, 10, 272, 244.8),
+            interpolation="nearest",
+            webcam=(330, 20, 140, 100),
+            timer=(330, 200),
+        ),
         Layout(size=(640, 360), rect=(203.2, 8.4, 369.6, 328.3), interpolation="cubic"),
         Layout(size=(640, 360), rect=(120, 0, 400, 360), interpolation="linear", webcam=(0, 100, 110, 90)),
         Layout(size=(640, 360), rect=(181, 11, 332, 288), interpolation="linear", palette=GREY),
@@ -20,7 +33,7 @@ from emurl_core.frames.screen_finder import find_segments
     ids=["linear 1.56", "nearest 1.7", "cubic 2.3", "full height", "stretched by 4%"],
 )
 def test_the_screen_is_found_to_a_fraction_of_a_pixel(tmp_path: Path, layout: Layout) -> None:
-    clip = record(tmp_path / "clip.mp4", [(18, layout)], seed=11, fps=10)
+    clip = record(tmp_path / "clip.mp4", [(15, layout)], seed=11, fps=8)
     findings = find_segments(clip.path)
     assert len(findings.segments) == 1
     segment = findings.segments[0]
@@ -31,8 +44,15 @@ def test_the_screen_is_found_to_a_fraction_of_a_pixel(tmp_path: Path, layout: La
     assert not segment.review
 
 
-def test_segments_follow_the_layouts_and_cards_show_no_game(stream_clip: Clip) -> None:
-    segments = find_segments(stream_clip.path).segments
+@pytest.fixture(scope="module")
+def stream_findings(stream_clip: Clip) -> Findings:
+    return find_segments(stream_clip.path)
+
+
+def test_segments_follow_the_layouts_and_cards_show_no_game(
+    stream_clip: Clip, stream_findings: Findings
+) -> None:
+    segments = stream_findings.segments
     assert [s.rect is not None for s in segments] == [False, True, True, False]
     assert [s.t0_s for s in segments] == pytest.approx([0, 3, 25, 43], abs=0.15)
     assert segments[-1].t1_s == pytest.approx(46, abs=0.15)
@@ -61,10 +81,10 @@ def test_a_talking_face_is_no_game(talk_clip: Clip) -> None:
     assert [s.rect for s in findings.segments] == [None]
 
 
-def test_every_shade_is_read_through_the_found_rectangle(stream_clip: Clip) -> None:
-    findings = find_segments(stream_clip.path)
-    from emurl_core.frames.decode import read_every
-
+def test_every_shade_is_read_through_the_found_rectangle(
+    stream_clip: Clip, stream_findings: Findings
+) -> None:
+    findings = stream_findings
     right = []
     for picture in read_every(stream_clip.path, 1.0):
         scene = findings.scenes[findings.at(picture.pts_s)]

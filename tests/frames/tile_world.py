@@ -136,7 +136,9 @@ def _backdrop(width: int, height: int, seed: int) -> np.ndarray:
     picture = np.broadcast_to(top * (1 - ramp) + bottom * ramp, (height, width, 3)).astype(np.uint8).copy()
     for i in range(6):
         centre = (int(rng.integers(0, width)), int(rng.integers(0, height)))
-        cv2.circle(picture, centre, int(rng.integers(10, 60)), [int(c) for c in rng.integers(0, 140, 3)], 2 + i)
+        cv2.circle(
+            picture, centre, int(rng.integers(10, 60)), [int(c) for c in rng.integers(0, 140, 3)], 2 + i
+        )
     return picture
 
 

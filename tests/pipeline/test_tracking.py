@@ -40,7 +40,8 @@ def test_an_unreachable_server_costs_a_warning_and_not_the_artifact(
 
 
 def test_a_broken_store_costs_a_warning_and_not_the_artifact(materialize_toy, tmp_path, caplog):
-    (tmp_path / "home" / "mlflow.db").mkdir(parents=True)
+    (tmp_path / "home" / "mlflow.db").unlink()
+    (tmp_path / "home" / "mlflow.db").mkdir()
     with caplog.at_level(logging.WARNING, "emurl"):
         assert materialize_toy().success
     assert "MLflow" in caplog.text

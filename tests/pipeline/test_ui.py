@@ -28,7 +28,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-START_S = 240
+START_S = 500
 RUN_UI = (
     "import sys; from emurl_pipeline.commands import ui; sys.exit(ui(int(sys.argv[1]), int(sys.argv[2])))"
 )
@@ -79,7 +79,7 @@ def page(served) -> Iterator[Any]:
         browser.close()
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 def test_the_graph_shows_every_asset_as_materialized(page, served):
     page.goto(served.dagster + "/asset-groups")
     page.get_by_text("evaluation").first.wait_for()
@@ -91,7 +91,7 @@ def test_the_graph_shows_every_asset_as_materialized(page, served):
     assert page.get_by_text("Join the Dagster community").count() == 0
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 def test_the_reward_model_shows_its_pictures_in_place(page, served):
     page.goto(served.dagster + "/assets/reward_model")
     picture = page.locator("img[alt=progress_curve]").first
@@ -103,7 +103,7 @@ def test_the_reward_model_shows_its_pictures_in_place(page, served):
     page.get_by_text("reward_gate").or_(page.get_by_text("Latest check results")).first.wait_for()
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 def test_its_mlflow_run_is_one_click_away(page, served):
     page.goto(served.dagster + "/assets/reward_model")
     link = page.locator(f"a[href^='{served.mlflow}/#/experiments']").first
@@ -114,7 +114,7 @@ def test_its_mlflow_run_is_one_click_away(page, served):
     page.screenshot(path=served.screenshots / "mlflow_run.png")
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 def test_the_launchpad_shows_the_defaults_of_the_profile(page, served):
     page.goto(served.dagster + "/locations/emurl_pipeline.definitions/jobs/train/playground")
     page.get_by_text("unquantised_steps").first.wait_for()

@@ -10,7 +10,8 @@ from emurl_core.stage import StageContext
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> StageContext:
-    home = tmp_path_factory.mktemp("policy_home")
+    # One home for all stages that need these models, so that they are trained once.
+    home = tmp_path_factory.getbasetemp() / "policy_inputs"
     return StageContext(ArtifactStore(home), runtime=RuntimeConfig(device="cpu", threads=1))
 
 

@@ -109,7 +109,7 @@ def test_a_broken_video_is_refused_and_nothing_is_published(folder, context, dam
         download(link.video_id, runs, DownloadConfig(), context)
     assert error.value.outcome == "corrupt"
     assert context.store.find("video", partition=link.video_id) is None
-    assert not [p for p in context.store.home.rglob("video.mp4")]
+    assert not list((context.store.home / "work").rglob("*/*/*"))
 
 
 def test_a_stream_cut_short_is_noticed_by_its_duration(tmp_path):

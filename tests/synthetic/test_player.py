@@ -104,9 +104,7 @@ def test_plays_survive_the_disk_and_are_played_once(played: Play, rom: bytes, tm
     assert np.array_equal(cached_play(rom, 0, tmp_path).held, first.held)
     assert file.stat().st_mtime_ns == before
     file.write_bytes(file.read_bytes()[:100])
-    assert np.array_equal(cached_play(rom, 0, tmp_path).held, first.held), (
-        "a damaged cache is played anew"
-    )
+    assert np.array_equal(cached_play(rom, 0, tmp_path).held, first.held), "a damaged cache is played anew"
 
 
 def test_an_unknown_player_is_refused(rom: bytes):

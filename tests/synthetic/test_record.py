@@ -17,10 +17,10 @@ from emurl_core.screen import EMULATOR_FPS
 from emurl_core.synthetic import playthrough as playthroughs
 from emurl_core.synthetic.layout import Broadcast, Canvas, Panel, Rect, Scene
 from emurl_core.synthetic.palettes import PALETTES, colour_table
-from emurl_core.synthetic.panels import Story
 from emurl_core.synthetic.playthrough import Playthrough
 from emurl_core.synthetic.record import record, timeline
 from emurl_core.synthetic.sampling import sample_broadcast
+from emurl_core.synthetic.story import Story
 from emurl_core.synthetic.truth import Truth, read_truth, truth_paths
 
 Play = Callable[[int], Playthrough]
@@ -213,7 +213,7 @@ from pathlib import Path
 from emurl_core.game.embedded import ROM_PATH
 from emurl_core.game.milestones import NoTracker
 from emurl_core.synthetic import playthrough, record, truth
-from emurl_core.synthetic.panels import Story
+from emurl_core.synthetic.story import Story
 from emurl_core.synthetic.sampling import sample_broadcast
 home = Path(sys.argv[1])
 play = playthrough.load(home / "play.npz")

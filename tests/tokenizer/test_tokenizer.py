@@ -74,7 +74,7 @@ def test_metrics_are_of_the_test_speedruns_only(shared: Shared) -> None:
     test = frames.shades(frames.rows("test"))
     drawn = load_tokenizer(artifact).reconstruct(torch.from_numpy(test)).numpy()
     assert artifact.metrics["test/exact_shade_accuracy"] == pytest.approx((drawn == test).mean())
-    assert artifact.metrics["test/frames"] == len(test) == 60
+    assert artifact.metrics["test/frames"] == len(test) == 40
 
 
 def test_pictures_and_lineage_are_there(shared: Shared) -> None:

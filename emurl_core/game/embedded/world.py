@@ -47,10 +47,10 @@ _WARPS: dict[MapId, dict[Spot, Place]] = {
         (7, 4): (MapId.GYM, 7, 14),
     },
     MapId.HEALER: {(4, 8): (MapId.EMBERTON, 6, 10)},
-    MapId.GYM: {(7, 15): (MapId.EMBERTON, 7, 5), (7, 0): (MapId.GREAT_HALL, 4, 7)},
+    MapId.GYM: {(7, 15): (MapId.EMBERTON, 7, 5), (7, 0): (MapId.GREAT_HALL, 4, 14)},
     MapId.GROVE: {(5, 11): (MapId.ROUTE, 1, 13), (9, 3): (MapId.PIT, 4, 3)},
     MapId.PIT: {},
-    MapId.GREAT_HALL: {(4, 8): (MapId.GYM, 7, 1)},
+    MapId.GREAT_HALL: {(4, 15): (MapId.GYM, 7, 1)},
 }
 
 _DUEL_WON, _BADGE, _GATE = Event.TRAINER_BEATEN, Event.BADGE, Event.GATE_OPEN

@@ -8,6 +8,8 @@
 #define HERO_BAR CELL(BACKGROUND, 10, 9)
 #define HERO_NUMBERS CELL(BACKGROUND, 11, 10)
 #define MEND_HP 12
+#define BAR_FRAMES 2
+#define SLIDE_PX 4
 #define GUARD_BONUS 4
 #define MISS_ODDS 16 /* of 256 */
 #define WELL_ODDS 16
@@ -63,7 +65,15 @@ static void draw_battle(void) {
     frame_box(WINDOW, 20, 6);
     window_x = 7;
     window_y = 96;
+    scroll_x = 96;
     lcd_on();
+}
+
+static void slide_in(void) {
+    while (scroll_x) {
+        scroll_x -= SLIDE_PX;
+        wait_frame();
+    }
 }
 
 static void shake(void) {
@@ -76,12 +86,12 @@ static void shake(void) {
     wait_frame();
 }
 
-/* The bar runs down a point each frame. */
+/* The bar runs down point by point. */
 static void hurt_foe(uint8_t damage) {
     for (; damage && st.foe_hp; damage--) {
         st.foe_hp--;
         draw_foe_hp();
-        wait_frame();
+        wait_frames(BAR_FRAMES);
     }
 }
 
@@ -89,7 +99,7 @@ static void hurt_hero(uint8_t damage) {
     for (; damage && st.hp; damage--) {
         st.hp--;
         draw_hero_hp();
-        wait_frame();
+        wait_frames(BAR_FRAMES);
     }
 }
 
@@ -231,6 +241,7 @@ uint8_t battle(uint8_t foe) {
     if (st.battles < 255) st.battles++;
     draw_battle();
     fade_in();
+    slide_in();
     say(is_duel() ? TEXT_FOE_CHALLENGES : TEXT_FOE_APPEARS);
     for (;;) {
         ask();

@@ -1,0 +1,35 @@
+"""Questions about a finished artifact. What is asked of which stage is in `emurl_pipeline.assets`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from emurl_core.artifacts import Artifact
+
+
+@dataclass(frozen=True)
+class Check:
+    """A question. A blocking one stops everything downstream when the answer is no."""
+
+    name: str
+    description: str
+    ask: Callable[[Artifact], tuple[bool, Mapping[str, Any]]]
+    blocking: bool = True
+
+    def spec(self, asset: str) -> dg.AssetCheckSpec:
+        """The check as Dagster knows it."""
+        return dg.AssetCheckSpec(self.name, asset=asset, description=self.description, blocking=self.blocking)
+
+    def answer(self, artifact: Artifact) -> dg.AssetCheckResult:
+        """Ask it."""
+        passed, seen = self.ask(artifact)
+        severity = dg.AssetCheckSeverity.ERROR if self.blocking else dg.AssetCheckSeverity.WARN
+        return dg.AssetCheckResult(
+            passed=passed,
+            check_name=self.name,
+            metadata=dict(seen),
+            severity=severity,
+            description=self.description,
+        )

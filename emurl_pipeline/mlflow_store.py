@@ -12,6 +12,8 @@ from emurl_core.configuration import home_folder
 
 UI_VARIABLE = "EMURL_MLFLOW_URL"
 DEFAULT_UI = "http://127.0.0.1:5000"
+_MODEL_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
+"""Without it MLflow takes the experiment for one about language models and shows it so."""
 _MANNERS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
@@ -52,7 +54,7 @@ def ensure_experiment(client: Any, name: str, home: Path, remote: bool) -> str:
         if found is not None:
             return found.experiment_id
         location = None if remote else (home.resolve() / "mlflow_artifacts" / name).as_uri()
-        return client.create_experiment(name, artifact_location=location)
+        return client.create_experiment(name, artifact_location=location, tags=_MODEL_TRAINING)
 
 
 @contextmanager

@@ -40,9 +40,13 @@ def test_what_is_published_is_read_back_the_same(store):
 
 
 def test_a_failing_build_leaves_nothing(store):
-    with pytest.raises(RuntimeError), store.draft("tokenizer", "aa11", config={}, code_version="1") as draft:
-        (draft.path / "half").write_text("half")
-        raise RuntimeError("interrupted")
+    def build():
+        with store.draft("tokenizer", "aa11", config={}, code_version="1") as draft:
+            (draft.path / "half").write_text("half")
+            raise RuntimeError("interrupted")
+
+    with pytest.raises(RuntimeError, match="interrupted"):
+        build()
     assert store.find("tokenizer", "aa11") is None
     assert [p for p in store.root.rglob("*") if p.is_file()] == []
 
@@ -121,7 +125,7 @@ def test_an_unreadable_record_is_refused(store):
 
 
 def test_a_missing_artifact_says_what_to_do(store):
-    with pytest.raises(ArtifactError, match="no artifact reward_model.*build it first"):
+    with pytest.raises(ArtifactError, match=r"no artifact reward_model.*build it first"):
         store.get("reward_model")
 
 
@@ -163,7 +167,7 @@ def test_versions_follow_config_code_and_inputs(store):
 def test_a_full_disk_is_explained_and_publishes_nothing(small_disk):
     store = ArtifactStore(small_disk)
     with (
-        pytest.raises(ArtifactError, match="disk is full.*EMURL_HOME"),
+        pytest.raises(ArtifactError, match=r"disk is full.*EMURL_HOME"),
         store.draft("tokenizer", "aa11", config={}, code_version="1") as draft,
     ):
         (draft.path / "big").write_bytes(bytes(4_000_000))

@@ -9,7 +9,18 @@ import pytest
 from emurl_core.artifacts import ArtifactStore
 from emurl_core.cli import main
 
-STAGES = ("scrape", "download", "extract", "crops", "dataset", "tokenizer", "dynamics", "reward", "policy", "evaluate")
+STAGES = (
+    "scrape",
+    "download",
+    "extract",
+    "crops",
+    "dataset",
+    "tokenizer",
+    "dynamics",
+    "reward",
+    "policy",
+    "evaluate",
+)
 
 
 def run(*arguments):
@@ -40,7 +51,20 @@ def test_defaults_come_from_the_profile(tmp_path, capsys):
 
 def test_the_stages_publish_into_the_home_that_was_named(tmp_path, capsys):
     home = tmp_path / "elsewhere"
-    assert run("--home", str(home), "scrape", "--source", "synthetic", "--game", "embedded", "--synthetic-runs", "1") == 0
+    assert (
+        run(
+            "--home",
+            str(home),
+            "scrape",
+            "--source",
+            "synthetic",
+            "--game",
+            "embedded",
+            "--synthetic-runs",
+            "1",
+        )
+        == 0
+    )
     runs = ArtifactStore(home).get("speedrun_runs")
     assert runs.id in capsys.readouterr().out
     assert run("lineage", "speedrun_runs", "--json") == 0
@@ -66,6 +90,8 @@ def test_an_error_is_one_line_and_a_status(arguments, message, capsys):
 
 
 def test_the_installed_command_answers():
-    out = subprocess.run([sys.executable, "-m", "emurl_core.cli", "validate", "--help"], capture_output=True, text=True)
+    out = subprocess.run(
+        [sys.executable, "-m", "emurl_core.cli", "validate", "--help"], capture_output=True, text=True
+    )
     assert out.returncode == 0
     assert "Check that a long run can work" in out.stdout

@@ -80,6 +80,8 @@ def test_nothing_is_pickled():
     for folder in ("emurl_core", "emurl_pipeline"):
         for file in sorted((ROOT / folder).rglob("*.py")):
             text = file.read_text()
-            assert not {"pickle", "joblib", "shelve"} & {n.split(".")[0] for n in imported_modules(file)}, file
+            assert not {"pickle", "joblib", "shelve"} & {n.split(".")[0] for n in imported_modules(file)}, (
+                file
+            )
             assert "torch.load(" not in text, file
             assert "torch.save(" not in text, file

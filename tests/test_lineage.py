@@ -13,15 +13,29 @@ def store(tmp_path):
 
     def publish(kind, version, inputs=(), partition=None, **facts):
         inputs = [Input(a.kind, a) for a in inputs]
-        with store.draft(kind, version, config={"seed": 0}, code_version="1", inputs=inputs, partition=partition) as draft:
+        with store.draft(
+            kind, version, config={"seed": 0}, code_version="1", inputs=inputs, partition=partition
+        ) as draft:
             draft.facts |= facts
         return store.get(kind, version, partition)
 
     frames = []
     for name in ("one", "two"):
-        video = publish("video", f"v-{name}", partition=name, sha256=name * 8, title=f"run {name}", duration_s=100.0)
+        video = publish(
+            "video", f"v-{name}", partition=name, sha256=name * 8, title=f"run {name}", duration_s=100.0
+        )
         frames.append(
-            publish("frames", f"f-{name}", [video], name, kept=200, dropped=3, frames_sha256=name * 9, start_s=2.0, end_s=99.0)
+            publish(
+                "frames",
+                f"f-{name}",
+                [video],
+                name,
+                kept=200,
+                dropped=3,
+                frames_sha256=name * 9,
+                start_s=2.0,
+                end_s=99.0,
+            )
         )
     for i, used in ((1, frames[:1]), (2, frames)):
         rows = [{"video_id": f.partition, "split": "train", "rows": 200} for f in used]
@@ -51,7 +65,11 @@ def test_the_text_says_it_for_people(store):
 
 
 def test_a_video_names_what_was_built_from_it(store):
-    assert [a.id for a in descendants(store, "video", "two")] == ["frames/two@f-two", "frame_dataset@d2", "reward_model@r2"]
+    assert [a.id for a in descendants(store, "video", "two")] == [
+        "frames/two@f-two",
+        "frame_dataset@d2",
+        "reward_model@r2",
+    ]
     assert {a.version for a in descendants(store, "video", "one") if a.kind == "reward_model"} == {"r1", "r2"}
 
 

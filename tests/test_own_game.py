@@ -1,4 +1,4 @@
-""""How do I train on my own game's videos?": a folder of recordings and a ROM, by configuration alone.
+""" "How do I train on my own game's videos?": a folder of recordings and a ROM, by configuration alone.
 
 The recordings are drawn by this file and not by the generator of synthetic speedruns: another canvas, another place and
 scale, other colours, another codec and container. The game is one EmuRL knows nothing about: `rom`.
@@ -35,7 +35,10 @@ def own_recording(path: Path, rom: bytes, seed: int) -> None:
     """Somebody plays at random; the game sits on a gradient beside a chat that scrolls."""
     rng = np.random.default_rng(seed)
     ramp = np.linspace(30, 90, CANVAS[1], dtype=np.uint8)
-    canvas = np.stack([np.broadcast_to(ramp, CANVAS), np.full(CANVAS, 50, np.uint8), np.broadcast_to(ramp[::-1], CANVAS)], -1)
+    canvas = np.stack(
+        [np.broadcast_to(ramp, CANVAS), np.full(CANVAS, 50, np.uint8), np.broadcast_to(ramp[::-1], CANVAS)],
+        -1,
+    )
     canvas = np.ascontiguousarray(canvas)
     x, y, w, h = SCREEN
     place = np.float32([[w / 160, 0, x + (w / 160 - 1) / 2], [0, h / 144, y + (h / 144 - 1) / 2]])
@@ -43,7 +46,12 @@ def own_recording(path: Path, rom: bytes, seed: int) -> None:
     mask[round(y) : round(y + h), round(x) : round(x + w)] = True
     with Emulator(rom) as emulator, av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=FPS)
-        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = CANVAS[1], CANVAS[0], "yuv420p", 3_000_000
+        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = (
+            CANVAS[1],
+            CANVAS[0],
+            "yuv420p",
+            3_000_000,
+        )
         emulated = 0
         for i in range(SECONDS * FPS):
             due = round((i + 1) * 59.7275 / FPS)
@@ -53,12 +61,18 @@ def own_recording(path: Path, rom: bytes, seed: int) -> None:
                 emulator.press(Button(rng.choice([0, 1, 2, 3, 4, 4, 4, 6])))
             emulated = due
             picture = cv2.warpAffine(
-                COLOURS[emulator.frame()], place, CANVAS[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+                COLOURS[emulator.frame()],
+                place,
+                CANVAS[::-1],
+                flags=cv2.INTER_LINEAR,
+                borderMode=cv2.BORDER_REPLICATE,
             )
             drawn = np.where(mask[..., None], picture, canvas)
             for line in range(8):
                 text = f"viewer {(i // 40 + line) * 7919 % 97}: nice!"
-                cv2.putText(drawn, text, (20, 120 + 40 * line), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (230, 230, 230), 1)
+                cv2.putText(
+                    drawn, text, (20, 120 + 40 * line), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (230, 230, 230), 1
+                )
             container.mux(stream.encode(av.VideoFrame.from_ndarray(drawn, format="rgb24")))
         container.mux(stream.encode())
 
@@ -78,7 +92,16 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> ArtifactStore:
     profile.write_text(TINY.format(rom=rom, videos=videos))
     environment = os.environ | {"DAGSTER_HOME": str(folder / "dagster"), "OMP_NUM_THREADS": "2"}
     (folder / "dagster").mkdir()
-    command = [sys.executable, "-m", "emurl_core.cli", "--profile", str(profile), "--home", str(folder / "home"), "run"]
+    command = [
+        sys.executable,
+        "-m",
+        "emurl_core.cli",
+        "--profile",
+        str(profile),
+        "--home",
+        str(folder / "home"),
+        "run",
+    ]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=folder)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert sorted(p.name for p in folder.iterdir() if p.name.startswith("my game")) == ["my game.gb"]

@@ -33,13 +33,13 @@ def quiet_context(home: Path) -> StageContext:
 
 
 def train_tokenizer_slowly(home: str) -> None:
-    """On the home's dataset, a resume state after every step."""
+    """On the home's dataset, a resume state every tenth of a second."""
     context = _slow(tokenizer_training, "FrameBatches", home)
     train_tokenizer(context.store.get("frame_dataset"), TINY_TOKENIZER, context)
 
 
 def train_dynamics_slowly(home: str) -> None:
-    """On the home's dataset and tokenizer, a resume state after every step."""
+    """On the home's dataset and tokenizer, a resume state every tenth of a second."""
     context = _slow(dynamics_training, "ClipBatches", home)
     store = context.store
     train_dynamics(store.get("frame_dataset"), store.get("tokenizer"), TINY_DYNAMICS, context)
@@ -54,5 +54,5 @@ def _slow(stage: Any | ModuleType, batches: str, home: str) -> StageContext:
         return draw(self, step)
 
     getattr(stage, batches).__call__ = slowly
-    stage.fit = partial(stage.fit, checkpoint_every_s=0.0)
+    stage.fit = partial(stage.fit, checkpoint_every_s=0.1)
     return quiet_context(Path(home))

@@ -2,19 +2,20 @@
 
 import json
 from collections import Counter
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
+from urllib.parse import unquote, urlparse
 
 from emurl_core.artifacts import Artifact, Draft, Input, version_of
 from emurl_core.frames.decode import Picture, probe, read_every
 from emurl_core.frames.found_screen import Sample, draw_found_screen
 from emurl_core.frames.manual_crops import ManualVideo, fingerprint, read_manual_crops
 from emurl_core.frames.manual_scenes import manual_findings
-from emurl_core.frames.screen_finder import FinderConfig, Findings, find_segments
+from emurl_core.frames.screen_finder import FINDER_VERSION, FinderConfig, Findings, find_segments
 from emurl_core.frames.store import FrameWriter
 from emurl_core.stage import StageContext
 
-CODE_VERSION = "1"
+CODE_VERSION = f"1-{FINDER_VERSION}"
 SCREENS_FILE = "screens.json"
 
 
@@ -44,7 +45,9 @@ def extract(video: Artifact, config: FramesConfig, context: StageContext) -> Art
     inputs = [Input("video", video.expect("video"))]
     video_id = video.partition or video.version
     file = video_file(video)
-    manual = read_manual_crops(Path(config.crop_config)).of(video_id, file.name)
+    # A user knows a local video by its file name; inside the store every file has the same one.
+    source_name = PurePosixPath(unquote(urlparse(str(video.facts.get("url", ""))).path)).name
+    manual = read_manual_crops(Path(config.crop_config)).of(video_id, source_name)
     identity = config.model_dump(mode="json", exclude={"crop_config"})
     version = version_of(identity, CODE_VERSION, inputs, fingerprint(manual))
     if (existing := context.store.reuse("frames", version, video_id)) is not None:

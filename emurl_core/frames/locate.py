@@ -13,6 +13,7 @@ from emurl_core.frames.candidates import find_candidates, snap_edges
 from emurl_core.frames.lattice import Axis, AxisFit, busy_lines, counts
 from emurl_core.frames.rectangle import Rect
 from emurl_core.frames.resample import KERNELS, Kernel
+from emurl_core.screen import FRAME_SHAPE, HEIGHT_PX, WIDTH_PX
 
 _LINE_PICTURES = 12
 
@@ -37,6 +38,9 @@ def locate(lumas: Sequence[np.ndarray]) -> Found | None:
     """The game's rectangle in pictures of one layout (`n × (H, W) uint8`), or None where nothing like a game moves."""
     if len(lumas) < 3:
         return None
+    if lumas[0].shape == FRAME_SHAPE:
+        # An emulator's own recording, unscaled: no lattice to find, every pixel is one.
+        return Found(Rect(0.0, 0.0, float(WIDTH_PX), float(HEIGHT_PX)), "nearest", 1.0, 0.9)
     activity = activity_map(lumas)
     best: Found | None = None
     for candidate in find_candidates(activity):

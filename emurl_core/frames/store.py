@@ -127,12 +127,11 @@ class PackedFrames:
         if owner.size and (owner == owner[0]).all():
             return np.take(self._map(int(owner[0])), rows - self.starts[owner[0]], axis=0)
         out = np.empty((len(rows), PACKED_BYTES), np.uint8)
-        order = np.argsort(owner, kind="stable")
-        borders = np.flatnonzero(np.diff(owner[order])) + 1
-        for group in np.split(order, borders):
-            if group.size:
-                file = int(owner[group[0]])
-                out[group] = np.take(self._map(file), rows[group] - self.starts[file], axis=0)
+        # Rows of many files: one copy each beats sorting them into groups.
+        local = rows - self.starts[owner]
+        maps = {file: self._map(file) for file in np.unique(owner).tolist()}
+        for i, (file, row) in enumerate(zip(owner.tolist(), local.tolist(), strict=True)):
+            out[i] = maps[file][row]
         return out
 
     def shades(self, rows: np.ndarray) -> np.ndarray:
@@ -142,7 +141,8 @@ class PackedFrames:
     def _map(self, file: int) -> np.ndarray:
         known = self._maps.get(file)
         if known is None:
-            known = np.load(self.files[file], mmap_mode="r")
+            # A plain view: indexing NumPy's memmap class itself costs more than copying a frame.
+            known = np.load(self.files[file], mmap_mode="r").view(np.ndarray)
             self._maps[file] = known
             if len(self._maps) > self._open_files:
                 self._maps.popitem(last=False)

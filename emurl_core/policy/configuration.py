@@ -2,9 +2,10 @@
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from emurl_core.configuration import StageConfig
+from emurl_core.screen import BUTTON_NAMES, Button
 
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
@@ -33,8 +34,8 @@ class PolicyConfig(StageConfig):
     """Start the transformer from the dynamics model; False starts from random weights of the same shape."""
     frame_stack: int = Field(3, ge=1, le=16)
     """Frames that the policy sees at once, the newest included."""
-    mask_buttons: bool = True
-    """Never press the buttons that do nothing useful in the game (Select)."""
+    masked_buttons: tuple[str, ...] | None = None
+    """Buttons that are never pressed, by name; none chosen: those that do nothing useful in the game (Select)."""
 
     iterations: int = Field(12_000, ge=1)
     """Rounds of rollout and update. Environment steps in all: iterations × envs × rollout_steps."""
@@ -110,6 +111,16 @@ class PolicyConfig(StageConfig):
         }
         return given | untouched
 
+    @field_validator("masked_buttons")
+    @classmethod
+    def _are_buttons(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        unknown = sorted(set(names or ()) - set(BUTTON_NAMES))
+        if unknown or len(set(names or ())) == len(BUTTON_NAMES):
+            raise ValueError(
+                f"found masked_buttons={names}, expected some of {', '.join(BUTTON_NAMES)} and not all; correct the names"
+            )
+        return names
+
     @model_validator(mode="after")
     def _rollout_holds_a_minibatch(self) -> "PolicyConfig":
         if self.minibatch_size > self.rollout_size:
@@ -118,6 +129,12 @@ class PolicyConfig(StageConfig):
                 "lower it, or raise one of the others"
             )
         return self
+
+    def masked(self, useless: tuple[Button, ...]) -> tuple[Button, ...]:
+        """Buttons that are never pressed, in a game in which `useless` do nothing useful."""
+        return (
+            useless if self.masked_buttons is None else tuple(Button[n.upper()] for n in self.masked_buttons)
+        )
 
     @property
     def rollout_size(self) -> int:

@@ -57,9 +57,7 @@ class Sight:
     @torch.no_grad()
     def __call__(self, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """`(N, 144, 160) uint8 in [0, 4) -> (N, 90) int16 tokens, (N,) float32 progress in [0, 1]`."""
-        digests = [
-            hashlib.blake2b(f.tobytes(), digest_size=_DIGEST_BYTES).digest() for f in frames
-        ]
+        digests = [hashlib.blake2b(f.tobytes(), digest_size=_DIGEST_BYTES).digest() for f in frames]
         tokens = np.empty((len(frames), TOKENS), np.int16)
         progress = np.empty(len(frames), np.float32)
         missing: dict[bytes, list[int]] = {}

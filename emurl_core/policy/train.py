@@ -58,7 +58,7 @@ def train_policy(
     device = pick_device(context.runtime)
     seed_everything(config.seed)
     eyes = load_tokenizer(tokenizer, device)
-    masked = opened.game.masked_buttons if config.mask_buttons else ()
+    masked = config.masked(opened.game.masked_buttons)
     world = load_dynamics(dynamics, tokenizer, "cpu")
     network = VQPolicy(PolicyShape.like(world, config.frame_stack, masked))
     network.start_from(eyes.codebook, world if config.pretrained else None)

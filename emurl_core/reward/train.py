@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from emurl_core.artifacts import Artifact, ArtifactError, Input, file_sha256, version_of
 from emurl_core.frames.dataset import FrameDataset, RunFrames
+from emurl_core.frames.manifest import Split
 from emurl_core.reward.model import RewardConfig, RewardModel
 from emurl_core.reward.pairs import PairSampler, soft_labels
 from emurl_core.reward.ranking import ranking_metrics
@@ -114,7 +115,7 @@ def load_reward(artifact: Artifact, device: torch.device | str) -> RewardModel:
     return model.to(device).eval().requires_grad_(False)
 
 
-def _usable(frames: FrameDataset, split: str) -> list[RunFrames]:
+def _usable(frames: FrameDataset, split: Split) -> list[RunFrames]:
     """Runs of at least two frames."""
     runs = frames.runs(split)
     usable = [r for r in runs if r.length >= 2]

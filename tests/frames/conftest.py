@@ -77,6 +77,7 @@ def video(context: StageContext) -> Callable[..., Artifact]:
                 "game": "tiles",
                 "part": part,
                 "file": "video.mp4",
+                "url": path.resolve().as_uri(),
             }
         return context.store.get("video", sha256[:16], partition)
 

@@ -101,7 +101,7 @@ def test_a_crop_by_hand_outside_the_picture_is_an_error(
 ) -> None:
     path = tmp_path / "crops.json"
     rect = {"x": 300, "y": 22, "w": 250, "h": 225}
-    path.write_text(json.dumps({"videos": {"video.mp4": {"segments": [{"t0_s": 0, "rect": rect}]}}}))
+    path.write_text(json.dumps({"videos": {"stream.mp4": {"segments": [{"t0_s": 0, "rect": rect}]}}}))
     with pytest.raises(ValueError, match="480×270"):
         extract(video(stream_clip.path), FramesConfig(crop_config=str(path)), context)
     assert left_behind(context) == []

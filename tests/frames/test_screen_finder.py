@@ -66,6 +66,19 @@ def test_a_plain_recording_is_all_screen(raw_clip: Clip) -> None:
     assert segment.rect.edge_error(Rect(0, 0, 320, 288)) < 0.1
 
 
+def test_an_unscaled_recording_is_read_as_it_is(tmp_path: Path) -> None:
+    whole = Layout(
+        size=(160, 144), rect=(0, 0, 160, 144), interpolation="nearest", webcam=None, timer=None, palette=GREY
+    )
+    clip = record(tmp_path / "clip.mp4", [(12, whole)], seed=8, fps=10)
+    findings = find_segments(clip.path)
+    assert [s.rect for s in findings.segments] == [Rect(0, 0, 160, 144)]
+    for picture in read_every(clip.path, 2.0):
+        verdict = findings.scenes[0].judge(picture, 0.8)
+        assert (verdict.reading.shades == clip.truth(picture.pts_s)[0]).mean() > 0.98
+        assert not verdict.reason
+
+
 def test_a_card_is_noticed_where_nothing_stands_still_around_the_game(tmp_path: Path) -> None:
     whole = Layout(size=(320, 288), rect=(0, 0, 320, 288), interpolation="linear", webcam=None, timer=None)
     card = Layout(size=(320, 288), rect=None, seed=6)

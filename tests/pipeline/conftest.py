@@ -23,10 +23,11 @@ from emurl_core.tokenizer import TokenizerConfig
 from emurl_pipeline.definitions import build
 from emurl_pipeline.instance import dagster_home, headless_instance
 from emurl_pipeline.materialization import Check, Work, stage_asset
+from emurl_pipeline.mlflow_store import UI_VARIABLE, open_store, store_uri
 from emurl_pipeline.progress import Progress
 from emurl_pipeline.resources import DataHome, settings_resource
 from emurl_pipeline.runner import GraphRunner, Outcome
-from emurl_pipeline.tracking import UI_VARIABLE, MlflowTracking, open_store, store_uri
+from emurl_pipeline.tracking import MlflowTracking
 from emurl_pipeline.ui import free_port
 
 MakeToy = Callable[..., dg.ExecuteInProcessResult]

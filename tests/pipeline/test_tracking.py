@@ -9,7 +9,7 @@ from emurl_pipeline.tracking import MlflowTracking
 FIRST_USE = """
 import sys
 from pathlib import Path
-from emurl_pipeline.tracking import ensure_experiment, open_store, store_uri
+from emurl_pipeline.mlflow_store import ensure_experiment, open_store, store_uri
 home = Path(sys.argv[1])
 print(ensure_experiment(open_store(store_uri(home), home), "tokenizer", home, False))
 """
@@ -78,7 +78,7 @@ def test_a_failed_stage_ends_its_run_as_failed(materialize_toy, tmp_path):
 
 
 def test_the_store_lies_where_the_data_does_whatever_the_working_directory(tmp_path, monkeypatch):
-    from emurl_pipeline.tracking import store_uri
+    from emurl_pipeline.mlflow_store import store_uri
 
     monkeypatch.chdir(tmp_path)
     assert store_uri(Path("data")) == f"sqlite:///{tmp_path / 'data' / 'mlflow.db'}"

@@ -117,7 +117,7 @@ def test_its_mlflow_run_is_one_click_away(page, served):
 @pytest.mark.timeout(1500)
 def test_the_launchpad_shows_the_defaults_of_the_profile(page, served):
     page.goto(served.dagster + "/locations/emurl_pipeline.definitions/jobs/train/playground")
-    page.get_by_text("unquantised_steps").first.wait_for()
+    page.get_by_text("context_frames").first.wait_for()
     page.screenshot(path=served.screenshots / "launchpad.png")
 
 

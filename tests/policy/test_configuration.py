@@ -5,6 +5,7 @@ import pytest
 from emurl_core.dynamics import Dynamics, DynamicsConfig
 from emurl_core.policy import PolicyConfig, PolicyShape, VQPolicy
 from emurl_core.policy.configuration import PRESETS
+from emurl_core.screen import Button
 from emurl_core.tokenizer import Tokenizer, TokenizerConfig
 
 
@@ -38,6 +39,17 @@ def test_a_minibatch_larger_than_a_rollout_is_refused() -> None:
         ValueError, match="found minibatch_size=512, expected at most envs × rollout_steps = 16"
     ):
         PolicyConfig(envs=4, rollout_steps=4)
+
+
+def test_masked_buttons_are_the_games_unless_they_are_named() -> None:
+    assert PolicyConfig().masked((Button.SELECT,)) == (Button.SELECT,)
+    assert PolicyConfig(masked_buttons=("start", "select")).masked((Button.SELECT,)) == (
+        Button.START,
+        Button.SELECT,
+    )
+    assert PolicyConfig(masked_buttons=()).masked((Button.SELECT,)) == ()
+    with pytest.raises(ValueError, match=r"found masked_buttons=.*'x'.*expected some of up, down"):
+        PolicyConfig(masked_buttons=("x",))
 
 
 def test_step_size_and_entropy_bonus_fall_linearly() -> None:

@@ -76,26 +76,28 @@ def test_every_figure_is_of_the_test_runs_and_nothing_else_depends_on_them(
 
 
 def test_a_killed_training_resumes_to_the_same_bits(
-    trained: Trained, context: StageContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    context: StageContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    _, _, whole = trained
-    dataset = dataset_of(runs(), context, tmp_path)
+    config = TINY.model_copy(update={"steps": 20, "validate_every": 7})
+    elsewhere = quiet_context(tmp_path / "elsewhere")
+    whole = train_reward(dataset_of(runs(12), elsewhere, tmp_path / "one"), config, elsewhere)
+    dataset = dataset_of(runs(12), context, tmp_path / "two")
     monkeypatch.setattr(stage, "fit", partial(stage.fit, checkpoint_every_s=0.0))
     draw = stage.PairSampler.draw
 
     def killed(self: stage.PairSampler, step: int):
-        if step == 70:
+        if step == 12:
             raise KeyboardInterrupt
         return draw(self, step)
 
     monkeypatch.setattr(stage.PairSampler, "draw", killed)
     with pytest.raises(KeyboardInterrupt):
-        train_reward(dataset, TINY, context)
+        train_reward(dataset, config, context)
     assert context.store.find("reward_model") is None
     drawn = []
     monkeypatch.setattr(stage.PairSampler, "draw", lambda self, step: drawn.append(step) or draw(self, step))
-    resumed = train_reward(dataset, TINY, context)
-    assert min(drawn) >= 60
+    resumed = train_reward(dataset, config, context)
+    assert min(drawn) >= 10
     assert resumed.version == whole.version
     assert all(torch.equal(resumed.tensors()[name], weights) for name, weights in whole.tensors().items())
 

@@ -18,7 +18,7 @@ _CURVES = 4
 def draw_progress_curves(file: Path, runs: Sequence[ScoredRun], baseline: Sequence[ScoredRun]) -> None:
     """Calibrated progress against time, one panel a run (the first four), beside the diagonal and the baseline."""
     shown = min(_CURVES, len(runs))
-    figure = Figure(figsize=(4.2 * shown + 0.6, 4.4), layout="constrained")
+    figure = Figure(figsize=(4.2 * shown + 0.6, 4.9), layout="constrained")
     axes = figure.subplots(1, shown, sharey=True, squeeze=False)[0]
     for axis, run, simple in zip(axes, runs[:shown], baseline[:shown], strict=True):
         axis.plot(run.time_share, simple.progress, ".", ms=2, color=_BASELINE, alpha=0.5, label="pixel ridge")
@@ -33,12 +33,11 @@ def draw_progress_curves(file: Path, runs: Sequence[ScoredRun], baseline: Sequen
             label=f"reward model, mean of {SMOOTHING_WINDOW} frames",
         )
         axis.plot([0, 1], [0, 1], "--", color=_TRUTH, lw=1, label="truth")
-        axis.set(
-            title=f"run {run.run_id[:16]}", xlabel="true share of the run", xlim=(0, 1), ylim=(-0.02, 1.02)
-        )
+        axis.set(title=_short(run.run_id), xlabel="true share of the run", xlim=(0, 1), ylim=(-0.02, 1.02))
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("predicted share of the run")
-    axes[0].legend(fontsize=8, loc="upper left", markerscale=3)
+    handles, names = axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=min(4, 2 * shown - 1), markerscale=3)
     figure.suptitle("Progress on speedruns the reward model never saw")
     _save(figure, file)
 
@@ -80,6 +79,11 @@ def draw_frames_by_progress(file: Path, frames: np.ndarray, predicted: np.ndarra
         axis.set_title(f"predicted {predicted[i]:.0%} · true {true[i]:.0%}", fontsize=8)
     figure.suptitle("Frames of held-out runs, sorted by predicted progress")
     _save(figure, file)
+
+
+def _short(run_id: str) -> str:
+    # Ids of one source begin alike: what tells them apart is the end.
+    return run_id if len(run_id) <= 32 else f"…{run_id[-31:]}"
 
 
 def _save(figure: Figure, file: Path) -> None:

@@ -1,8 +1,10 @@
 """Where MLflow keeps its runs, and its first use made safe. What is written there is in `emurl_pipeline.tracking`."""
 
+import contextlib
 import fcntl
 import logging
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,6 +44,7 @@ def open_store(uri: str, home: Path | None = None) -> Any:
     from mlflow import MlflowClient
 
     with _locked(home or home_folder()):
+        _require_readable(uri)
         client = MlflowClient(tracking_uri=uri)
         client.search_experiments(max_results=1)
     return client
@@ -55,6 +58,13 @@ def ensure_experiment(client: Any, name: str, home: Path, remote: bool) -> str:
             return found.experiment_id
         location = None if remote else (home.resolve() / "mlflow_artifacts" / name).as_uri()
         return client.create_experiment(name, artifact_location=location, tags=_MODEL_TRAINING)
+
+
+def _require_readable(uri: str) -> None:
+    # MLflow tries a file that cannot be opened again for most of an hour.
+    if uri.startswith("sqlite:///"):
+        with contextlib.closing(sqlite3.connect(uri.removeprefix("sqlite:///"), timeout=30)) as database:
+            database.execute("PRAGMA schema_version").fetchone()
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Real Dagster and MLflow around a toy stage; and, once a session, the whole graph on small recordings."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from emurl_pipeline.resources import DataHome, settings_resource
 from emurl_pipeline.runner import GraphRunner, Outcome
 from emurl_pipeline.tracking import MlflowTracking
 from emurl_pipeline.ui import free_port
+
+os.environ["DAGSTER_DISABLE_TELEMETRY"] = "true"
 
 MakeToy = Callable[..., dg.ExecuteInProcessResult]
 

@@ -84,7 +84,7 @@ def test_a_training_killed_in_the_middle_resumes_to_the_very_same_bits(tmp_path:
     work = tmp_path / "killed"
     child = subprocess.Popen(
         [sys.executable, "-c",
-         "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import test_training as t;"
+         "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import test_training_loop as t;"
          "t.train(Path(sys.argv[2]), draw=t.slow_batches, checkpoint_every_s=0.1)",
          str(Path(__file__).parent), str(work)], stderr=subprocess.DEVNULL)  # fmt: skip
     while not (work / FILE).is_file():

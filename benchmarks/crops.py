@@ -51,6 +51,10 @@ def main() -> None:
             record_one(args.home, name, seed, args.layouts, args.seconds)
         results.append(judge(args.home, name, file))
         print(json.dumps(results[-1]), file=sys.stderr, flush=True)
+    if not results:
+        raise SystemExit(
+            f"found no videos {args.layouts}-{args.seeds} in {args.home}, expected some; leave out --no-record"
+        )
     print(table(results))
 
 

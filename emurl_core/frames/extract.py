@@ -6,6 +6,8 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlparse
 
+from threadpoolctl import threadpool_limits
+
 from emurl_core.artifacts import Artifact, Draft, Input, version_of
 from emurl_core.frames.decode import Picture, probe, read_every
 from emurl_core.frames.found_screen import Sample, draw_found_screen
@@ -95,6 +97,7 @@ def _findings(file: Path, config: FramesConfig, manual: ManualVideo | None) -> F
     return manual_findings(file, manual) if manual else find_segments(file, config)
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # for the reason given in `screen_finder`
 def _fill(draft: Draft, file: Path, config: FramesConfig, manual: ManualVideo | None) -> None:
     findings = _findings(file, config, manual)
     if not findings.found:

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from emurl_core.configuration import StageConfig
 from emurl_core.frames.activity import layout_changes
@@ -61,6 +62,8 @@ class Findings:
         return next((i for i, s in enumerate(self.segments) if s.t0_s - 1e-6 <= pts_s < s.t1_s), None)
 
 
+# Matrices here are small: several BLAS threads only wait for each other, at five times the CPU time on a busy machine.
+@threadpool_limits.wrap(limits=1, user_api="blas")
 def find_segments(video: Path, config: FinderConfig | None = None) -> Findings:
     """Find the game in a video file. Raises VideoError when it cannot be read."""
     config = config or FinderConfig()

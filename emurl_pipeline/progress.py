@@ -8,15 +8,15 @@ from tqdm import tqdm
 from emurl_core.runtime import track
 
 REFERENCE_SECONDS = {
-    "speedrun_runs": 2,
-    "videos": 120,
-    "frames": 60,
-    "frame_dataset": 3,
-    "tokenizer": 120,
+    "speedrun_runs": 15,
+    "videos": 90,
+    "frames": 130,
+    "frame_dataset": 1,
+    "tokenizer": 160,
     "dynamics": 60,
-    "reward_model": 90,
-    "policy": 180,
-    "evaluation": 60,
+    "reward_model": 85,
+    "policy": 190,
+    "evaluation": 20,
 }
 """Seconds of the `demo` profile's stages on two cores. Only their proportions matter after the first minute."""
 

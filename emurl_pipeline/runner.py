@@ -58,6 +58,7 @@ class GraphRunner:
         self._profile = profile
         self._progress = progress
         self._started: dict[str, float] = {}
+        self._interrupted = False
         self.outcome = Outcome()
 
     def run(self) -> Outcome:
@@ -78,19 +79,18 @@ class GraphRunner:
     def _materialize(self, assets: Sequence[str], partition: str | None = None) -> bool:
         run_id = str(uuid.uuid4())
         self._instance.add_event_listener(run_id, lambda entry: self._see(entry, partition))
-        try:
-            result = self._job.execute_in_process(
-                instance=self._instance,
-                asset_selection=[dg.AssetKey(a) for a in assets],
-                partition_key=partition,
-                run_config=_QUIET,
-                raise_on_error=False,
-                run_id=run_id,
-                tags={HEADLESS_TAG: "true"},
-            )
-        except dg.DagsterExecutionInterruptedError as interrupted:
-            # Dagster has closed its run by now; the command line knows Ctrl-C under Python's name.
-            raise KeyboardInterrupt from interrupted
+        result = self._job.execute_in_process(
+            instance=self._instance,
+            asset_selection=[dg.AssetKey(a) for a in assets],
+            partition_key=partition,
+            run_config=_QUIET,
+            raise_on_error=False,
+            run_id=run_id,
+            tags={HEADLESS_TAG: "true"},
+        )
+        if self._interrupted:
+            # To Dagster, Ctrl-C is a step that failed; here it must end the walk through the videos too.
+            raise KeyboardInterrupt
         return result.success
 
     def _see(self, entry: EventLogEntry, partition: str | None) -> None:
@@ -108,6 +108,7 @@ class GraphRunner:
             wall = time.perf_counter() - self._started.pop(stage, time.perf_counter())
             self.outcome.wall_s[stage] = self.outcome.wall_s.get(stage, 0.0) + wall
             failed = event.event_type == DagsterEventType.STEP_FAILURE
+            self._interrupted |= failed and _was_interrupted(event)
             if failed:
                 place = self.outcome.failed_stages if partition is None else self.outcome.failed_videos
                 place[partition or stage] = _reason(event)
@@ -118,6 +119,11 @@ class GraphRunner:
         seconds = event.materialization.metadata.get("core_seconds")
         if seconds is not None:
             self.outcome.core_s[stage] = self.outcome.core_s.get(stage, 0.0) + float(str(seconds.value))
+
+
+def _was_interrupted(event: DagsterEvent) -> bool:
+    error = event.step_failure_data.error
+    return error is not None and error.cls_name == dg.DagsterExecutionInterruptedError.__name__
 
 
 def _reason(event: DagsterEvent) -> str:

@@ -25,13 +25,8 @@ class Row:
     label: str
     value: str
     baseline: str
-    beaten: bool | None
-    """Whether it is better than every baseline; None where there is none."""
-
-    @property
-    def verdict(self) -> str:
-        """✓, ✗ or nothing."""
-        return {True: "✓", False: "✗", None: ""}[self.beaten]
+    verdict: str
+    """✓ better than every baseline, = as good as the best one, ✗ worse, nothing where there is none."""
 
 
 SCORES: dict[str, tuple[Score, ...]] = {
@@ -122,7 +117,7 @@ def scores_of(artifact: Artifact, named_only: bool = False) -> list[Row]:
     metrics = artifact.metrics
     named = [s for s in SCORES.get(artifact.kind, ()) if s.metric in metrics]
     if not named and not named_only:
-        return [Row(artifact.kind, k, number(v), "", None) for k, v in metrics.items()]
+        return [Row(artifact.kind, k, number(v), "", "") for k, v in metrics.items()]
     return [_row(artifact.kind, score, metrics) for score in named]
 
 
@@ -130,10 +125,21 @@ def _row(stage: str, score: Score, metrics: Mapping[str, float]) -> Row:
     value = metrics[score.metric]
     named = {name: metrics.get(m) if "/" in m else float(m) for name, m in score.baselines.items()}
     known = {name: baseline for name, baseline in named.items() if baseline is not None}
-    told = ", ".join(f"{name} {number(baseline)}" for name, baseline in known.items())
-    sign = -1 if score.fewer_is_better else 1
-    beaten = all(sign * value > sign * baseline for baseline in known.values()) if known else None
-    return Row(stage, score.label, number(value), told, beaten)
+    told = ", ".join(
+        f"{name} {number(v)}{_interval(score.baselines[name], metrics)}" for name, v in known.items()
+    )
+    verdict = ""
+    if known:
+        best = min(known.values()) if score.fewer_is_better else max(known.values())
+        better = value < best if score.fewer_is_better else value > best
+        verdict = "=" if value == best else "✓" if better else "✗"
+    return Row(stage, score.label, number(value) + _interval(score.metric, metrics), told, verdict)
+
+
+def _interval(metric: str, metrics: Mapping[str, float]) -> str:
+    """The 95% interval of an estimate that has one."""
+    low, high = metrics.get(f"{metric}_low"), metrics.get(f"{metric}_high")
+    return "" if low is None or high is None else f" [{number(low)}–{number(high)}]"
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,8 @@ CANVAS = (600, 800)
 SCREEN = (411, 67, 352, 316.8)
 """x, y, width and height of the game in the canvas: scale 2.2, at the right."""
 COLOURS = np.array([[250, 235, 200], [240, 160, 90], [130, 60, 90], [40, 20, 50]], dtype=np.uint8)
-FPS = 25
-SECONDS = 75
+FPS = 15
+SECONDS = 45
 
 
 def own_recording(path: Path, rom: bytes, seed: int) -> None:
@@ -147,4 +147,37 @@ rom = "{rom}"
 source = "local"
 game = "rom"
 local_folder = "{videos}"
+[dataset]
+validation_share = 0.3
+test_share = 0.2
+[tokenizer]
+channels = [8, 16, 16, 16]
+width = 16
+codes = 64
+steps = 20
+unquantised_steps = 5
+emulator_frames = 32
+evaluated_frames = 64
+[dynamics]
+width = 32
+layers = 1
+feedforward = 64
+steps = 10
+evaluated_clips = 16
+[reward]
+width = 4
+downsample = 4
+steps = 20
+gate_kendall_tau = -1.0
+[policy]
+iterations = 2
+envs = 2
+workers = 0
+rollout_steps = 16
+minibatch_size = 16
+episode_steps = 32
+[evaluation]
+episodes = 2
+episode_steps = 40
+workers = 0
 """

@@ -14,7 +14,7 @@ from toy_stage import ToyConfig, make_toy
 from emurl_core.artifacts import Artifact, ArtifactStore
 from emurl_core.dynamics import DynamicsConfig
 from emurl_core.evaluation import EvaluationConfig
-from emurl_core.frames import DatasetConfig
+from emurl_core.frames import DatasetConfig, FramesConfig
 from emurl_core.policy import PolicyConfig
 from emurl_core.profiles import Profile
 from emurl_core.reward import RewardConfig
@@ -111,6 +111,7 @@ class Finished:
     profile: Profile
     outcome: Outcome
     videos: dict[str, Path]
+    mlflow_ui: str
 
     @property
     def store(self) -> ArtifactStore:
@@ -118,15 +119,19 @@ class Finished:
 
     def run(self, profile: Profile | None = None) -> Outcome:
         """Run the graph on the same homes again."""
-        return run_graph(self.folder, profile or self.profile)
+        return run_graph(self.folder, profile or self.profile, self.mlflow_ui)
 
 
-def run_graph(folder: Path, profile: Profile) -> Outcome:
-    home = dagster_home(folder / "dagster")
-    definitions = build(profile, folder / "home")
-    with headless_instance(home) as instance:
-        store = ArtifactStore(folder / "home")
-        return GraphRunner(definitions, instance, store, profile, Progress()).run()
+def run_graph(folder: Path, profile: Profile, mlflow_ui: str) -> Outcome:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", "")
+        # Every run, not the first one only: the pages that the browser tests open show the newest materialization.
+        patch.setenv(UI_VARIABLE, mlflow_ui)
+        home = dagster_home(folder / "dagster")
+        definitions = build(profile, folder / "home")
+        with headless_instance(home) as instance:
+            store = ArtifactStore(folder / "home")
+            return GraphRunner(definitions, instance, store, profile, Progress()).run()
 
 
 @pytest.fixture(scope="session")
@@ -145,11 +150,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path, mlflo
     videos = record_folder(folder / "videos", profile)
     videos["bad"] = folder / "videos" / "no game.mp4"
     record_without_game(videos["bad"])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DAGSTER_HOME", "")
-        patch.setenv(UI_VARIABLE, f"http://127.0.0.1:{mlflow_port}")
-        outcome = run_graph(folder, profile)
-    return Finished(folder, profile, outcome, videos)
+    mlflow_ui = f"http://127.0.0.1:{mlflow_port}"
+    return Finished(folder, profile, run_graph(folder, profile, mlflow_ui), videos, mlflow_ui)
 
 
 def tiny_profile(videos: Path) -> Profile:
@@ -158,6 +160,7 @@ def tiny_profile(videos: Path) -> Profile:
     return Profile(
         runtime=RuntimeConfig(threads=1),
         scrape=ScrapeConfig(source="local", game="embedded", local_folder=str(videos)),
+        frames=FramesConfig(keyframes=24, min_pictures=12),
         dataset=DatasetConfig(validation_share=0.3, test_share=0.3),
         tokenizer=TokenizerConfig(
             **fit, channels=(4, 4, 8, 8), residual_blocks=0, width=8, codes=32, steps=6, unquantised_steps=2,

@@ -1,4 +1,4 @@
-"""Short recordings of the embedded game for a graph that is run in a test: half a minute of random play each."""
+"""Short recordings of the embedded game for a graph that is run in a test: twenty seconds of random play each."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -17,7 +17,7 @@ from emurl_core.sources.scrape import ScrapeConfig, scrape
 from emurl_core.stage import StageContext
 
 FPS = 10
-SECONDS = 30
+SECONDS = 20
 SIZE = (480, 270)
 PLACE = (23, 9, 280, 252)
 """x, y, width and height of the game in the picture: scale 1.75."""

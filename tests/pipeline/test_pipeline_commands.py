@@ -1,4 +1,3 @@
-import json
 import os
 import signal
 import subprocess
@@ -28,7 +27,7 @@ with headless_instance(dagster_home(sys.argv[1])) as instance:
     try:
         runner.GraphRunner(dg.Definitions([speedrun_runs]), instance, None, None, Progress()).run()
     except KeyboardInterrupt:
-        print([r.status.value for r in instance.get_runs()], flush=True)
+        print("interrupted, runs:", *(r.status.value for r in instance.get_runs()), flush=True)
 """
 
 
@@ -62,5 +61,5 @@ def test_ctrl_c_closes_the_run_in_dagster(tmp_path):
         assert process.poll() is None
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=120)
-    assert json.loads(said.strip().splitlines()[-1].replace("'", '"')) in (["CANCELED"], ["FAILURE"])
+    said, _ = process.communicate(timeout=300)
+    assert said.strip().splitlines()[-1] == "interrupted, runs: FAILURE"

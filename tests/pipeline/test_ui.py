@@ -96,7 +96,10 @@ def test_the_reward_model_shows_its_pictures_in_place(page, served):
     page.goto(served.dagster + "/assets/reward_model")
     picture = page.locator("img[alt=progress_curve]").first
     picture.wait_for()
-    page.wait_for_function("i => i.complete && i.naturalWidth > 100", arg=picture.element_handle())
+    # Looked up each time: the page replaces its elements when fresh data come in.
+    page.wait_for_function(
+        "[...document.querySelectorAll('img[alt=progress_curve]')].some(i => i.complete && i.naturalWidth > 100)"
+    )
     page.screenshot(path=served.screenshots / "reward_model.png")
     picture.scroll_into_view_if_needed()
     page.screenshot(path=served.screenshots / "reward_model_pictures.png")

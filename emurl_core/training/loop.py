@@ -169,7 +169,7 @@ def _optimizer(model: nn.Module, config: FitConfig) -> torch.optim.AdamW:
 def _guard(name: str, step: int, loss: torch.Tensor, norm: torch.Tensor, config: FitConfig) -> None:
     if not (torch.isfinite(loss) and torch.isfinite(norm)):
         raise TrainingError(
-            f"{name}: found loss {float(loss):g} and gradient norm {float(norm):g} at step {step}, expected finite "
+            f"{name}: found loss {float(loss.detach()):g} and gradient norm {float(norm):g} at step {step}, expected finite "
             f"numbers; nothing was published. Lower learning_rate (now {config.learning_rate:g}) or clip_norm (now "
             f"{config.clip_norm:g}), raise warmup_steps, or use precision='float32', and look for broken input data"
         )

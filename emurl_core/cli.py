@@ -22,7 +22,7 @@ from emurl_core.profiles import PROFILE_VARIABLE, Profile, load_profile
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point. Leaves with 0 when the command did it, 1 with one line of explanation when it could not."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    _log_to_stderr()
     try:
         rest = _global_options(sys.argv[1:] if arguments is None else arguments)
         chosen = tyro.cli(_subcommands(load_profile()), prog="emurl", description=_DESCRIPTION, args=rest)
@@ -36,6 +36,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print("emurl: interrupted; run the same command again to go on", file=sys.stderr)
         status = 130
     sys.exit(status)
+
+
+def _log_to_stderr() -> None:
+    """Our own messages from INFO, everybody else's from WARNING: database migrations alone would fill a screen."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(lambda record: record.levelno >= logging.WARNING or record.name.startswith("emurl"))
 
 
 _GLOBAL = {"--profile": PROFILE_VARIABLE, "--home": HOME_VARIABLE}

@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import logging
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -39,8 +38,6 @@ def open_store(uri: str, home: Path | None = None) -> Any:
     """A client of the store. The first use makes the schema, one process at a time: two at once would crash."""
     for name, value in _MANNERS.items():
         os.environ.setdefault(name, value)
-    # Each step of a schema is worth a line to these.
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     from mlflow import MlflowClient
 
     with _locked(home or home_folder()):

@@ -50,7 +50,8 @@ def test_what_child_processes_inherit_is_absolute(tmp_path, monkeypatch):
 
 
 @pytest.mark.timeout(400)
-def test_ctrl_c_closes_the_run_in_dagster(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_closes_the_run_in_dagster(tmp_path, number):
     folder = str(tmp_path / "dagster")
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([*sys.path])}
     process = subprocess.Popen(
@@ -60,6 +61,6 @@ def test_ctrl_c_closes_the_run_in_dagster(tmp_path):
     while "at work" not in process.stdout.readline():
         assert process.poll() is None
     time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     said, _ = process.communicate(timeout=300)
     assert said.strip().splitlines()[-1] == "interrupted, runs: FAILURE"

@@ -29,6 +29,14 @@ def test_four_lumas_are_told_apart_though_one_is_rare(levels: tuple[int, ...]) -
     assert split_lumas(lumas) == pytest.approx(np.array(levels), abs=3)
 
 
+def test_a_rare_shade_is_kept_though_a_noisy_common_one_could_be_cut_finer() -> None:
+    rng = np.random.default_rng(1)
+    levels = np.array([200, 150, 130, 60])
+    shades = rng.choice(4, 40000, p=[0.75, 0.2, 0.049, 0.001])
+    lumas = levels[shades] + rng.normal(0, 5, shades.size)
+    assert split_lumas(lumas) == pytest.approx(levels, abs=3)
+
+
 def coloured(sets: np.ndarray, which: np.ndarray, count: int = 8) -> tuple[np.ndarray, np.ndarray]:
     """Pictures of a tile world whose parts wear different colours, with the noise of a video."""
     world, rng = TileWorld(5), np.random.default_rng(2)

@@ -14,6 +14,7 @@ from emurl_core.synthetic.agents import ScriptedAgent
 from emurl_core.synthetic.hands import Hands
 from emurl_core.synthetic.player import cached_play, play, play_by_steps
 from emurl_core.synthetic.playthrough import Playthrough, Replay
+from emurl_core.synthetic.routes import SHUNNED, Taste, find_way
 from emurl_core.synthetic.temper import temper_of
 
 SEEDS = (0, 6, 10)
@@ -46,6 +47,26 @@ def test_a_replay_ends_in_the_very_same_state(played: Play, rom: bytes, seed: in
 def test_runs_differ_from_seed_to_seed_and_not_from_time_to_time(played: Play, rom: bytes):
     assert len({played(s).frames for s in SEEDS}) == len(SEEDS)
     assert np.array_equal(play(rom, SEEDS[0]).held, played(SEEDS[0]).held)
+
+
+def test_ways_never_lead_through_the_grove_or_the_pit():
+    route, inside = (MapId.ROUTE, 1, 11), (MapId.GROVE, 4, 9)
+    taste = Taste(np.random.default_rng(0), noise=0.0, grass=0.0)
+    assert find_way(route, inside, Event(0), taste, shunned=frozenset()) is not None
+    assert find_way(route, inside, Event(0), taste) is None
+    assert {int(MapId.GROVE), int(MapId.PIT)} == SHUNNED
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_who_wants_to_finish_stays_out_of_the_grove_and_the_pit(played: Play, rom: bytes, seed: int):
+    run, seen = played(seed), set()
+    with Emulator(rom) as emulator:
+        replay = Replay(emulator, run.held)
+        for frame in range(600, run.frames, 20):
+            replay.advance(frame)
+            seen.add(read_state(emulator.memory(STATE_ADDRESS, STATE_BYTES)).map)
+    assert seen >= {MapId.ROUTE, MapId.GYM}
+    assert not seen & SHUNNED
 
 
 def test_names_are_the_wanted_ones(played: Play):

@@ -101,6 +101,16 @@ def shades_seen(image: np.ndarray, rect: Rect, palette: str) -> np.ndarray:
     return ((sampled[:, :, None] - colours) ** 2).sum(-1).argmin(-1).astype(np.uint8) % 4
 
 
+@pytest.mark.parametrize(("frames", "shown"), [(1792, 901), (1791, 900)])
+def test_the_whole_run_fits_between_the_cards(opening: Playthrough, frames: int, shown: int):
+    """1792 frames of the game last 30.003 s, which is 901 video frames: the last one would be cut off by 900."""
+    run = replace(opening, held=np.zeros(frames, np.uint8))
+    plan = timeline(run, BROADCAST)
+    assert plan.begin == 30
+    assert plan.end == 30 + shown
+    assert plan.total == 30 + shown + 15
+
+
 def test_frame_n_is_shown_at_n_over_fps(recorded: tuple[Path, Truth], opening: Playthrough):
     path, truth = recorded
     times = [t for t, _ in pictures(path)]

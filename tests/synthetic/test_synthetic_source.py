@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from emurl_core.sources.download import DownloadConfig
 from emurl_core.sources.inspection import inspect_video
 from emurl_core.sources.links import VideoLink
 from emurl_core.sources.registry import FetchError, fetcher, source
@@ -46,7 +47,7 @@ def test_listing_again_gives_the_same_rows(links: list[VideoLink], home: Path):
 def test_a_fetched_video_is_whole_as_long_as_announced_and_has_its_truth(links: list[VideoLink], home: Path):
     link = min(links, key=lambda k: k.duration_s or 0)
     destination = home / "fetched.mp4"
-    fetcher(link.url).fetch(link, destination, home)
+    fetcher(link.url).fetch(link, destination, home, DownloadConfig())
     found = inspect_video(destination)
     assert found.duration_s == pytest.approx(link.duration_s, rel=0.001)
     assert (found.codec, found.fps, found.width_px, found.height_px) == ("h264", 30, 640, 360)
@@ -66,13 +67,13 @@ def test_an_address_that_is_none_is_a_clear_failure(links: list[VideoLink], home
         "synthetic://embedded/../1?layouts=tiny",
     ):
         with pytest.raises(FetchError, match="expected"):
-            SyntheticSource().fetch(replace(links[0], url=url), home / "never.mp4", home)
+            SyntheticSource().fetch(replace(links[0], url=url), home / "never.mp4", home, DownloadConfig())
     assert not (home / "never.mp4").exists()
 
 
 def test_a_row_listed_with_another_game_version_is_not_recorded(links: list[VideoLink], home: Path):
     with pytest.raises(FetchError, match="scrape again"):
-        SyntheticSource().fetch(replace(links[0], fingerprint="old"), home / "never.mp4", home)
+        SyntheticSource().fetch(replace(links[0], fingerprint="old"), home / "never.mp4", home, DownloadConfig())
 
 
 def test_another_game_than_the_embedded_one_is_refused(home: Path):

@@ -71,8 +71,11 @@ def _subcommands(profile: Profile) -> Any:
     defaults: dict[str, Any] = {
         "scrape": c.Scrape(profile.scrape),
         "download": c.Download(profile.download),
-        "extract": c.Extract(profile.frames),
+        "outcomes": c.Outcomes(),
+        "videos": c.Videos(),
+        "extract": c.Extract(profile.frames, profile.game, profile.download),
         "crops": c.Crops(profile.frames, tyro.MISSING),
+        "crops-report": c.CropsReport(profile.frames),
         "dataset": c.Dataset(profile.dataset),
         "tokenizer": c.Tokenizer(profile.tokenizer, profile.game, profile.runtime),
         "dynamics": c.Dynamics(profile.dynamics, profile.runtime),

@@ -76,6 +76,13 @@ def autocast(device: torch.device, config: RuntimeConfig) -> AbstractContextMana
     return torch.autocast(device.type, torch.bfloat16) if wanted == "bfloat16" else nullcontext()
 
 
+def cpu_computes_in_bfloat16() -> bool:
+    """Whether this processor has instructions for it. Without them it is emulated, slower than float32."""
+    # torch has no public name for it.
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return bool(supported is not None and supported())
+
+
 def seed_everything(seed: int) -> None:
     """Seed Python, NumPy and torch."""
     random.seed(seed)

@@ -2,30 +2,58 @@
 
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import dagster as dg
 
 from emurl_core.artifacts import Artifact, ArtifactStore
 from emurl_core.configuration import StageConfig
 from emurl_core.frames import extract
+from emurl_core.frames.retention import known_without_game
 from emurl_core.profiles import Profile
-from emurl_core.sources.download import download
+from emurl_core.sources.download import download, find_video, standing
 from emurl_core.sources.links import read_links
+from emurl_core.sources.outcomes import OutcomeBook
 from emurl_pipeline.materialization import CONFIG_TAG, config_hash
 from emurl_pipeline.partitions import DATA_VERSION_TAG, latest_tags
 from emurl_pipeline.upstream import kind_of
 
 
+@dataclass
+class Work:
+    """What there is to do: videos to bring in or to cut, and those that are left out for now, with the reason."""
+
+    todo: list[str] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
 def outdated_videos(
     instance: dg.DagsterInstance, store: ArtifactStore, profile: Profile, runs: Artifact
-) -> list[str]:
-    """Videos of the table whose file or frames are missing, or made from another row, configuration or code."""
-    rows = {link.video_id: link.row_hash for link in read_links(runs)}
+) -> Work:
+    """Videos of the table whose file or frames are missing, or made from another row, configuration or code.
+
+    Left out are those that are known not to be had, or not yet due to be asked for again.
+    """
+    rows = {link.video_id: link for link in read_links(runs)}
+    book = OutcomeBook(store.home)
     videos = _current(instance, store, "videos", sorted(rows), profile.download, download)
-    videos = {v: a for v, a in videos.items() if a.facts["row_hash"] == rows[v]}
+    videos = {
+        v: a for v, a in videos.items() if (here := find_video(rows[v], store, book)) and here.id == a.id
+    }
     frames = _current(instance, store, "frames", sorted(videos), profile.frames, extract)
     fresh = {v for v, a in frames.items() if videos[v].id in {i["id"] for i in a.record["inputs"]}}
-    return [video for video in rows if video not in fresh]
+    work = Work()
+    for video in rows:
+        if video in fresh:
+            continue
+        known = None if profile.download.retry else standing(rows[video], profile.download, book)
+        if known is None and video in videos and not profile.download.retry:
+            known = known_without_game(videos[video], profile.frames, book)
+        if known is None:
+            work.todo.append(video)
+        else:
+            work.left_out[video] = f"{known.outcome}: {known.message}"
+    return work
 
 
 def _current(

@@ -19,19 +19,20 @@ import dagster as dg
 from emurl_core.artifacts import Artifact, ArtifactStore
 from emurl_core.configuration import StageConfig
 from emurl_core.runtime import RuntimeConfig
+from emurl_core.sources.download import NotAskedError
+from emurl_core.sources.outcomes import TRANSIENT
 from emurl_core.stage import StageContext
 from emurl_pipeline.checks import Check
 from emurl_pipeline.metadata import describe
+from emurl_pipeline.outcomes import outcome_metadata
 from emurl_pipeline.partitions import VIDEOS
 from emurl_pipeline.run_config import core_config, run_config_class
 from emurl_pipeline.upstream import kind_of, pinned
 
 C = TypeVar("C", bound=StageConfig)
 OWNERS = ["team:emurl"]
-TRANSIENT_OUTCOMES = frozenset({"network", "timeout", "rate_limited", "unavailable", "interrupted"})
-"""Outcomes of a fetch that another attempt may change."""
-
 CONFIG_TAG = "emurl/config"
+_SHORT_REST_S = 5.0
 
 
 @dataclass
@@ -123,7 +124,8 @@ def _materialize(
     with context.resources.mlflow.run(kind_of(name), store.home, config, tags, title) as tracked:
         work = Work(context, store, StageContext(store, tracked, runtime))
         started, clock = datetime.now(UTC).isoformat(timespec="microseconds"), time.perf_counter()
-        with user_errors():
+        # Which outcome a video came to is read when it failed, not before.
+        with user_errors(lambda: outcome_metadata(store, [partition]) if partition else {}):
             artifact = body(work, config)
         seconds = time.perf_counter() - clock
         tracked.log_artifact(artifact)
@@ -148,10 +150,16 @@ def config_hash(config: StageConfig) -> str:
 
 
 @contextmanager
-def user_errors() -> Iterator[None]:
-    """Errors that say what to do fail at once and are not retried; the network may be tried again."""
+def user_errors(tell: Callable[[], dict[str, Any]] = dict) -> Iterator[None]:
+    """Errors that say what to do fail at once and are not retried; the network may be tried again.
+
+    Args:
+        tell: metadata of a failure.
+    """
     try:
         yield
     except ValueError as error:
-        transient = getattr(error, "outcome", None) in TRANSIENT_OUTCOMES
-        raise dg.Failure(str(error), allow_retries=transient) from error
+        weather = getattr(error, "outcome", None) in TRANSIENT and not isinstance(error, NotAskedError)
+        # A server that asked for a long rest gets it.
+        weather &= (getattr(error, "retry_after_s", None) or 0.0) < _SHORT_REST_S
+        raise dg.Failure(str(error), metadata=tell(), allow_retries=weather) from error

@@ -15,6 +15,8 @@ from dagster._core.events.log import EventLogEntry
 
 from emurl_core.artifacts import ArtifactStore
 from emurl_core.profiles import Profile
+from emurl_core.sources.estimate import estimate, require_room
+from emurl_core.sources.links import read_links
 from emurl_pipeline.definitions import ASSETS, FROM_DATASET, PER_VIDEO
 from emurl_pipeline.freshness import outdated_videos
 from emurl_pipeline.instance import HEADLESS_TAG
@@ -67,10 +69,18 @@ class GraphRunner:
         if not self._materialize(["speedrun_runs"]):
             return outcome
         runs = pinned(self._instance, self._store, "speedrun_runs")
-        todo = outdated_videos(self._instance, self._store, self._profile, runs)
+        work = outdated_videos(self._instance, self._store, self._profile, runs)
         outcome.videos = int(runs.facts["videos"])
-        outcome.reused_videos = outcome.videos - len(todo)
-        for video in self._progress.videos(todo, outcome.reused_videos):
+        outcome.failed_videos |= work.left_out
+        outcome.reused_videos = outcome.videos - len(work.todo) - len(work.left_out)
+        wanted = set(work.todo)
+        needed = estimate(
+            [k for k in read_links(runs) if k.video_id in wanted], self._profile.download, self._store
+        )
+        if needed.videos:
+            self._progress.say(f"        {needed.as_text()}")
+        require_room(needed, self._store.home)
+        for video in self._progress.videos(work.todo, outcome.reused_videos):
             self._materialize(PER_VIDEO, video)
         self._progress.videos_done(outcome.videos - len(outcome.failed_videos), outcome.failed_videos)
         self._materialize(FROM_DATASET)

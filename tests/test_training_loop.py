@@ -14,7 +14,7 @@ from torch import nn
 from emurl_core.artifacts import ArtifactError, ArtifactStore
 from emurl_core.runtime import JsonLinesSink, NullSink, RuntimeConfig
 from emurl_core.stage import StageContext
-from emurl_core.training import Batch, FitConfig, Losses, Trainable, TrainingError, fit, step_generator
+from emurl_core.training import Batch, FitConfig, Losses, Trainable, TrainingError, fit, loop, step_generator
 from emurl_core.training.checkpoint import FILE
 
 CONFIG = FitConfig(
@@ -173,7 +173,11 @@ def test_the_learning_rate_warms_up_and_ends_at_its_floor() -> None:
     assert config.learning_rate_at(100) == pytest.approx(0.1)
 
 
-def test_bfloat16_on_a_cpu_is_used_where_asked_for(tmp_path: Path) -> None:
+@pytest.mark.parametrize("native", [True, False])
+def test_bfloat16_on_a_cpu_is_used_where_asked_for_and_not_emulated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, native: bool
+) -> None:
+    monkeypatch.setattr(loop, "cpu_computes_in_bfloat16", lambda: native)
     exact, _ = train(tmp_path / "a")
     rough, _ = train(tmp_path / "b", CONFIG.model_copy(update={"cpu_bfloat16": True}))
-    assert not torch.equal(exact.layer[0].weight, rough.layer[0].weight)
+    assert torch.equal(exact.layer[0].weight, rough.layer[0].weight) != native

@@ -8,6 +8,7 @@ from emurl_core.frames.dataset import DatasetConfig, EmptyDatasetError, FrameDat
 from emurl_core.frames.decode import VideoError
 from emurl_core.frames.extract import FramesConfig, NoGameScreenError, extract, extract_file, find_screens
 from emurl_core.frames.rectangle import Rect, Segment
+from emurl_core.frames.retention import cut_frames
 from emurl_core.frames.screen_finder import FinderConfig, Findings, find_segments
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Segment",
     "VideoError",
     "build_dataset",
+    "cut_frames",
     "extract",
     "extract_file",
     "find_screens",

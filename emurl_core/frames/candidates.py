@@ -13,8 +13,8 @@ from emurl_core.frames.rectangle import Rect
 from emurl_core.screen import HEIGHT_PX, WIDTH_PX
 
 _GRID_ROWS = 90
-_STRETCHES = (0.94, 0.97, 1.0, 1.03, 1.06)
-_MIN_SCALE = 1.3
+STRETCHES = (0.94, 0.97, 1.0, 1.03, 1.06)
+MIN_SCALE = 1.3
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ def find_candidates(activity: np.ndarray, at_most: int = 6) -> list[Candidate]:
     integral = cv2.integral(grid).astype(np.float32)
     found: list[tuple[float, Rect]] = []
     rows, columns = grid.shape
-    for h in range(max(8, int(_MIN_SCALE * HEIGHT_PX / cell)), rows + 1, 2):
-        for w in sorted({round(h * WIDTH_PX / HEIGHT_PX * stretch) for stretch in _STRETCHES}):
+    for h in range(max(8, int(MIN_SCALE * HEIGHT_PX / cell)), rows + 1, 2):
+        for w in sorted({round(h * WIDTH_PX / HEIGHT_PX * stretch) for stretch in STRETCHES}):
             if w <= columns:
                 found += _best_places(integral, h, w, cell)
-    return _distinct(found, at_most)
+    return distinct(found, at_most)
 
 
 def _best_places(integral: np.ndarray, h: int, w: int, cell: int) -> list[tuple[float, Rect]]:
@@ -67,7 +67,8 @@ def _best_places(integral: np.ndarray, h: int, w: int, cell: int) -> list[tuple[
     return [(float(score[p]), Rect(int(p[1]) * cell, int(p[0]) * cell, w * cell, h * cell)) for p in places]
 
 
-def _distinct(found: list[tuple[float, Rect]], at_most: int) -> list[Candidate]:
+def distinct(found: list[tuple[float, Rect]], at_most: int) -> list[Candidate]:
+    """The best of these scored rectangles, without those that nearly repeat a better one."""
     kept: list[Candidate] = []
     for score, rect in sorted(found, key=lambda f: -f[0]):
         if all(rect.iou(k.rect) < 0.8 for k in kept):

@@ -7,20 +7,31 @@ id, so a new scrape never moves an old video from held-out to training.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from emurl_core.artifacts import Artifact, ArtifactError, ArtifactStore, Input, version_of
 from emurl_core.configuration import StageConfig
-from emurl_core.frames.manifest import MANIFEST_FILE, MANIFEST_SCHEMA, ManifestRow, Split, manifest_rows
+from emurl_core.frames.manifest import (
+    LEFT_OUT,
+    MANIFEST_FILE,
+    MANIFEST_SCHEMA,
+    SPLITS,
+    ManifestRow,
+    Split,
+    manifest_rows,
+)
 from emurl_core.frames.store import FRAMES_FILE, INDEX_FILE, PackedFrames
 from emurl_core.screen import FRAME_SHAPE
 from emurl_core.stage import StageContext
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
+TIMES_FILE = "pts_s.npy"
+"""`(rows,) float64`: the presentation time of each frame in its own video, by global row. Copied from the frames' indexes,
+because a dataset of thousands of videos would take seconds to open otherwise."""
 
 
 class DatasetConfig(StageConfig):
@@ -32,6 +43,8 @@ class DatasetConfig(StageConfig):
     """Share of speedruns for the final figures only."""
     min_confidence: float = 0.0
     """Videos whose screen was found with less confidence are left out."""
+    include_quarantined: bool = False
+    """Use also the videos whose frames do not look like the emulator's: their crop is wrong."""
 
 
 class EmptyDatasetError(ValueError):
@@ -51,20 +64,25 @@ def build_dataset(
         EmptyDatasetError: no frames at all, or a split without a speedrun.
     """
     frames = sorted((f.expect("frames") for f in frames), key=lambda f: f.partition or "")
+    quarantined = [f for f in frames if f.facts.get("quarantined") and not config.include_quarantined]
+    frames = [f for f in frames if f not in quarantined]
     # Not the table but the frames determine the dataset: a scrape that changes nothing here changes no version.
     rows = manifest_rows(frames, runs, config.validation_share, config.test_share, config.min_confidence)
-    _check(rows, config)
+    _check(rows, config, len(quarantined))
     table = pa.Table.from_pylist([r.as_dict() for r in rows], MANIFEST_SCHEMA)
     manifest_sha256 = hashlib.sha256(repr(table.to_pylist()).encode()).hexdigest()
     inputs = [Input("frames", f) for f in frames]
-    version = version_of(config, CODE_VERSION, inputs, manifest_sha256)
+    version = version_of(config, CODE_VERSION, inputs, manifest_sha256 + "".join(f.id for f in quarantined))
     if (existing := context.store.reuse("frame_dataset", version)) is not None:
         return existing
     with context.store.draft(
         "frame_dataset", version, config=config, code_version=CODE_VERSION, inputs=inputs
     ) as draft:
         pq.write_table(table, draft.path / MANIFEST_FILE)
-        draft.facts |= {"manifest_sha256": manifest_sha256, **_counts(rows), **_duplicates(frames, rows)}
+        pts_s, duplicates = _look_through(frames, rows)
+        np.save(draft.path / TIMES_FILE, pts_s)
+        draft.facts |= {"manifest_sha256": manifest_sha256, **_counts(rows), **duplicates}
+        draft.facts["quarantined"] = [f.partition for f in quarantined]
         draft.facts["videos"] = [
             {
                 k: v
@@ -76,13 +94,13 @@ def build_dataset(
     return context.store.get("frame_dataset", version)
 
 
-def _check(rows: Sequence[ManifestRow], config: DatasetConfig) -> None:
-    if not any(r.split != "duplicate" and r.rows for r in rows):
+def _check(rows: Sequence[ManifestRow], config: DatasetConfig, quarantined: int) -> None:
+    if not any(r.split in SPLITS and r.rows for r in rows):
         raise EmptyDatasetError(
-            f"found no frames in {len(rows)} videos, expected some; download and extract videos first, or look why they were "
+            f"found no frames in {len(rows)} videos ({quarantined} more are quarantined for a wrong crop), expected some; download and extract videos first, or look why they were "
             "refused"
         )
-    runs = {r.run_id for r in rows if r.split != "duplicate"}
+    runs = {r.run_id for r in rows if r.split in SPLITS}
     shares = {"train": 1 - config.validation_share - config.test_share}
     shares |= {"validation": config.validation_share, "test": config.test_share}
     for split, share in shares.items():
@@ -98,27 +116,29 @@ def _check(rows: Sequence[ManifestRow], config: DatasetConfig) -> None:
 
 def _counts(rows: Sequence[ManifestRow]) -> dict[str, int]:
     facts: dict[str, int] = {}
-    for split in ("train", "validation", "test", "duplicate"):
+    for split in (*SPLITS, *LEFT_OUT):
         chosen = [r for r in rows if r.split == split]
         facts |= {f"{split}_videos": len(chosen), f"{split}_frames": sum(r.rows for r in chosen)}
         facts[f"{split}_runs"] = len({r.run_id for r in chosen})
     return facts
 
 
-def _duplicates(frames: Sequence[Artifact], rows: Sequence[ManifestRow]) -> dict[str, int]:
-    """How many frames are exact copies: within everything, and of held-out frames in training."""
+def _look_through(
+    frames: Sequence[Artifact], rows: Sequence[ManifestRow]
+) -> tuple[np.ndarray, dict[str, int]]:
+    """Every frame's time, `(rows,) float64`; and how many frames are exact copies: of all, and of held-out ones in training."""
     by_id = {f.id: f for f in frames}
-    hashes: dict[str, list[np.ndarray]] = {"train": [], "validation": [], "test": []}
+    hashes: dict[str, list[np.ndarray]] = {split: [] for split in SPLITS}
+    times: list[np.ndarray] = []
     for row in rows:
-        if row.split != "duplicate":
-            column = pq.read_table(by_id[row.frames_id].path / INDEX_FILE, columns=["frame_hash"])[
-                "frame_hash"
-            ]
-            hashes[row.split].append(column.to_numpy())
+        if row.split in SPLITS:
+            index = pq.read_table(by_id[row.frames_id].path / INDEX_FILE, columns=["pts_s", "frame_hash"])
+            times.append(index["pts_s"].to_numpy())
+            hashes[row.split].append(index["frame_hash"].to_numpy())
     joined = {k: np.concatenate(v) if v else np.zeros(0, np.uint64) for k, v in hashes.items()}
     everything = np.concatenate(list(joined.values()))
     seen = np.unique(joined["train"])
-    return {
+    return np.concatenate(times), {
         "exact_duplicate_frames": int(len(everything) - len(np.unique(everything))),
         "validation_frames_also_in_train": int(np.isin(joined["validation"], seen).sum()),
         "test_frames_also_in_train": int(np.isin(joined["test"], seen).sum()),
@@ -153,19 +173,25 @@ class RunFrames:
 class FrameDataset:
     """Random access to the frames of a dataset by global row. Rows are grouped by split, speedrun and part."""
 
-    def __init__(self, manifest: Sequence[ManifestRow], frames: Sequence[Artifact]) -> None:
+    def __init__(self, manifest: Sequence[ManifestRow], files: Sequence[Path], pts_s: np.ndarray) -> None:
+        """Args:
+        manifest: rows with a split, in the order of the global rows.
+        files: the `frames.npy` of each.
+        pts_s: `(rows,) float64`, see `TIMES_FILE`.
+        """
         self.manifest = list(manifest)
-        self._artifacts = list(frames)
-        self._frames = PackedFrames([f.path / FRAMES_FILE for f in frames], [r.rows for r in manifest])
+        self._frames = PackedFrames(files, [r.rows for r in manifest])
+        self._pts_s = pts_s
         self._runs: dict[str, list[RunFrames]] = {}
 
     @classmethod
     def open(cls, dataset: Artifact, store: ArtifactStore) -> "FrameDataset":
         """Open a `frame_dataset` artifact. Raises ArtifactError when frames it names are missing or other ones."""
-        table = pq.read_table(dataset.expect("frame_dataset").path / MANIFEST_FILE)
-        kept = table.filter(pc.not_equal(table["split"], "duplicate"))
-        manifest = [ManifestRow(**row) for row in kept.to_pylist()]
-        frames = []
+        # Not `read_table`, which first loads Arrow's machinery for folders of files: half of the time of opening.
+        with pq.ParquetFile(dataset.expect("frame_dataset").path / MANIFEST_FILE) as file:
+            rows = file.read().to_pylist()
+        manifest = [ManifestRow(**row) for row in rows if row["split"] in SPLITS]
+        files = []
         for row in manifest:
             artifact = store.get("frames", row.frames_id.rpartition("@")[2], row.video_id)
             if artifact.facts["frames_sha256"] != row.frames_sha256:
@@ -173,20 +199,19 @@ class FrameDataset:
                     f"{artifact.id} holds other frames than {dataset.id} was built from: found {artifact.facts['frames_sha256']}, "
                     f"expected {row.frames_sha256}; build the dataset again"
                 )
-            frames.append(artifact)
-        return cls(manifest, frames)
+            files.append(artifact.path / FRAMES_FILE)
+        return cls(manifest, files, _times(dataset, sum(r.rows for r in manifest)))
 
     def __len__(self) -> int:
         return len(self._frames)
 
     def rows(self, split: Split) -> np.ndarray:
         """`(n,) int64`: all global rows of a split."""
-        spans = [
-            np.arange(self._frames.starts[i], self._frames.starts[i + 1])
-            for i, row in enumerate(self.manifest)
-            if row.split == split
-        ]
-        return np.concatenate(spans) if spans else np.zeros(0, np.int64)
+        # The manifest is in the order of the splits: the rows of one are a single stretch.
+        chosen = [i for i, row in enumerate(self.manifest) if row.split == split]
+        if not chosen:
+            return np.zeros(0, np.int64)
+        return np.arange(self._frames.starts[chosen[0]], self._frames.starts[chosen[-1] + 1])
 
     def shades(self, rows: np.ndarray) -> np.ndarray:
         """Frames by global row, in any order: `(n,) int64 -> (n, 144, 160) uint8 in [0, 4)`."""
@@ -204,22 +229,36 @@ class FrameDataset:
         return self._runs[split]
 
     def _run(self, run_id: str, parts: list[int]) -> RunFrames:
-        stamps = [
-            pq.read_table(self._artifacts[i].path / INDEX_FILE, columns=["pts_s"])["pts_s"].to_numpy()
-            for i in parts
-        ]
+        starts = self._frames.starts
+        begin, end = int(starts[parts[0]]), int(starts[parts[-1] + 1])
+        stamps = [self._pts_s[starts[i] : starts[i + 1]] for i in parts]
         played, elapsed = [], 0.0
         for pts in stamps:
             played.append(elapsed + pts - pts[0])
             elapsed = float(played[-1][-1]) + 0.5
         time = np.concatenate(played)
-        start = int(self._frames.starts[parts[0]])
         return RunFrames(
             run_id=run_id,
             video_id=self.manifest[parts[0]].video_id,
             video_ids=tuple(self.manifest[i].video_id for i in parts),
-            start=start,
-            length=len(time),
-            pts_s=np.concatenate(stamps),
+            start=begin,
+            length=end - begin,
+            pts_s=self._pts_s[begin:end],
             progress=(time / max(float(time[-1]), 1e-9)).astype(np.float32),
         )
+
+
+def _times(dataset: Artifact, rows: int) -> np.ndarray:
+    path = dataset.path / TIMES_FILE
+    try:
+        times = np.load(path, mmap_mode="r").view(np.ndarray)
+    except (OSError, ValueError) as error:
+        raise ArtifactError(
+            f"cannot read {path} ({error}), expected the frames' times; delete {dataset.path} and build the dataset again"
+        ) from error
+    if times.shape != (rows,) or times.dtype != np.float64:
+        raise ArtifactError(
+            f"found {times.shape} {times.dtype} in {path}, expected ({rows},) float64; delete {dataset.path} and build "
+            "the dataset again"
+        )
+    return times

@@ -14,6 +14,8 @@ import av.error
 import cv2
 import numpy as np
 
+from emurl_core.frames.packets import Cheaper, Chooser, MissingTimesError, groups
+
 
 class VideoError(ValueError):
     """A video cannot be read. Says what was found, what was expected and what to do."""
@@ -80,94 +82,62 @@ def read_keyframes(path: Path, at_most: int) -> Iterator[Picture]:
 
 
 def read_every(
-    path: Path, interval_s: float, start_s: float = 0.0, end_s: float = float("inf")
+    path: Path,
+    interval_s: float,
+    start_s: float = 0.0,
+    end_s: float = float("inf"),
+    *,
+    exact: bool = True,
+    threads: int = 1,
 ) -> Iterator[Picture]:
     """For each time `start_s + k * interval_s` the first frame shown at or after it. Raises VideoError.
 
-    Exact, yet cheaper than decoding everything: frames nobody refers to are skipped unless wanted, and so is the tail of
-    each group of pictures behind its last wanted frame.
+    Cheaper than decoding everything: frames that nothing refers to are skipped unless wanted, and so is the tail of each
+    group of pictures behind its last wanted frame. Memory does not grow with the length of the video.
+
+    Args:
+        exact: False lets a frame be one place off where that saves decoding it.
+        threads: for decoding. They change nothing in the frames.
     """
-    with _open(path) as (container, stream, base):
+    with _open(path, threads) as (container, stream, base):
         codec = stream.codec_context
-        first = max(start_s, (stream.start_time or 0) * base)
-        chooser = _Chooser(first, interval_s, end_s, base)
+        chooser = Chooser(max(start_s, (stream.start_time or 0) * base), interval_s, end_s, base)
+        cheaper = None if exact else Cheaper(codec)
         if start_s > 0:
             container.seek(int(start_s / base), stream=stream, backward=True)
         wanted: set[int] = set()
-        # An open-ended group's tail is kept: the next group's leading pictures refer back into it.
-        for packets, open_ended in _groups(container, stream):
-            stamps = [p.pts for p in packets if p.pts is not None]
-            if len(stamps) < len(packets):
-                yield from _read_all(path, chooser)
-                return
-            if min(stamps) * base > end_s:
-                break
-            wanted |= chooser.choose(stamps)
-            behind = max((i for i, p in enumerate(packets) if p.pts in wanted), default=-1)
-            for packet in packets if open_ended else packets[: behind + 1]:
-                codec.skip_frame = "DEFAULT" if packet.pts in wanted else "NONREF"
-                yield from (_picture(f, base) for f in codec.decode(packet) if f.pts in wanted)
-            if not open_ended:
-                yield from (_picture(f, base) for f in codec.decode(None) if f.pts in wanted)
-                codec.flush_buffers()
-                wanted = set()
-        yield from (_picture(f, base) for f in codec.decode(None) if f.pts in wanted)
+        try:
+            for group in groups(container, stream):
+                stamps = [p.pts for p in group.packets if p.pts is not None]
+                if min(stamps) * base > end_s:
+                    break
+                chosen = chooser.choose(stamps + group.ahead)
+                wanted.update(cheaper.swap(chosen, group.packets) if cheaper else chosen)
+                behind = max((i for i, p in enumerate(group.packets) if p.pts in wanted), default=-1)
+                for packet in group.packets[: behind + 1] if group.ends else group.packets:
+                    codec.skip_frame = "DEFAULT" if packet.pts in wanted else "NONREF"
+                    yield from _wanted(codec.decode(packet), wanted, base)
+                if group.ends:
+                    yield from _wanted(codec.decode(None), wanted, base)
+                    codec.flush_buffers()
+                    wanted.clear()
+            yield from _wanted(codec.decode(None), wanted, base)
+        except MissingTimesError:
+            yield from _read_all(path, chooser, threads)
 
 
-def _read_all(path: Path, chooser: "_Chooser") -> Iterator[Picture]:
-    # Some containers give packets no presentation time: then only decoding tells.
-    with _open(path) as (container, stream, base):
+def _wanted(frames: "list[av.VideoFrame]", wanted: set[int], base: float) -> Iterator[Picture]:
+    for frame in frames:
+        if frame.pts in wanted:
+            wanted.discard(frame.pts)
+            yield _picture(frame, base)
+
+
+def _read_all(path: Path, chooser: Chooser, threads: int) -> Iterator[Picture]:
+    with _open(path, threads) as (container, stream, base):
         for frame in container.decode(stream):
             if frame.pts is not None and chooser.choose([frame.pts]):
                 yield _picture(frame, base)
-
-
-class _Chooser:
-    """Which presentation times are the first at or after each tick. Groups come in order and do not overlap in time."""
-
-    def __init__(self, first_s: float, interval_s: float, end_s: float, base: float) -> None:
-        self.tick, self.interval, self.end, self.base = first_s, interval_s, end_s, base
-
-    def choose(self, stamps: list[int]) -> set[int]:
-        wanted = set()
-        for pts in sorted(stamps):
-            time = pts * self.base
-            if time >= self.tick - 1e-6 and time <= self.end:
-                wanted.add(pts)
-                passed = int((time - self.tick + 1e-6) / self.interval) + 1
-                self.tick += passed * self.interval
-        return wanted
-
-
-def _groups(
-    container: "av.container.InputContainer", stream: "av.VideoStream"
-) -> Iterator[tuple[list["av.Packet"], bool]]:
-    """Groups of packets from one keyframe to the next, and whether the next one leans back on it (open GOP)."""
-    held: list[av.Packet] | None = None
-    group: list[av.Packet] = []
-    for packet in container.demux(stream):
-        if packet.size == 0:
-            continue
-        if packet.is_keyframe and group:
-            if held is not None:
-                yield held, _leads(group)
-            held, group = group, []
-        group.append(packet)
-        # A file with one keyframe an hour would pile up: hand it on in pieces that are decoded to their ends.
-        if len(group) >= 1200:
-            if held is not None:
-                yield held, True
-            held, group = group, []
-    if held is not None:
-        yield held, _leads(group)
-    if group:
-        yield group, False
-
-
-def _leads(group: list["av.Packet"]) -> bool:
-    if not group or not group[0].is_keyframe:
-        return True
-    return any(p.pts is not None and group[0].pts is not None and p.pts < group[0].pts for p in group)
 
 
 def _count_keyframes(path: Path) -> int:
@@ -187,7 +157,9 @@ def _picture(frame: "av.VideoFrame", base: float) -> Picture:
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[tuple["av.container.InputContainer", "av.VideoStream", float]]:
+def _open(
+    path: Path, threads: int = 1
+) -> Iterator[tuple["av.container.InputContainer", "av.VideoStream", float]]:
     """A file, its first video stream and the seconds of a tick; every PyAV failure inside becomes a VideoError."""
     if not path.is_file():
         raise VideoError(f"found no file {path}, expected a video; give the path of one")
@@ -202,7 +174,9 @@ def _open(path: Path) -> Iterator[tuple["av.container.InputContainer", "av.Video
                 raise VideoError(
                     f"found a video stream without size or clock in {path}, expected a whole file; download it again"
                 )
-            stream.thread_type = "SLICE"
+            # PyAV would take a thread a core, and most streamers' encoders make no slices for them to share.
+            stream.codec_context.thread_count = threads
+            stream.codec_context.thread_type = "AUTO" if threads > 1 else "SLICE"
             yield container, stream, float(stream.time_base)
     except (av.error.FFmpegError, EOFError) as error:
         raise VideoError(

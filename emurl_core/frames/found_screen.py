@@ -115,8 +115,8 @@ def _timeline(
             else (215, 215, 215)
         )
         pen.rectangle([across(segment.t0_s), y, across(segment.t1_s), y + 16], fill=colour)
-    for row in writer.dropped:
-        x = across(float(str(row["pts_s"])))
+    for pts_s in writer.dropped["pts_s"]:
+        x = across(pts_s)
         pen.line([x, y + 18, x, y + 26], fill=(0, 0, 0))
     pen.text(
         (_MARGIN, y + 30),

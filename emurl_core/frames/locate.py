@@ -11,11 +11,16 @@ import numpy as np
 from emurl_core.frames.activity import activity_map
 from emurl_core.frames.candidates import find_candidates, snap_edges
 from emurl_core.frames.lattice import Axis, AxisFit, busy_lines, counts
+from emurl_core.frames.outlines import find_outlines
 from emurl_core.frames.rectangle import Rect
 from emurl_core.frames.resample import KERNELS, Kernel
 from emurl_core.screen import FRAME_SHAPE, HEIGHT_PX, WIDTH_PX
 
 _LINE_PICTURES = 12
+_VAGUE, _CLEAR_SIDES = 0.5, 0.6
+_SURE_LATTICE, _CLEAR_OUTLINE = 0.7, 0.45
+_SEEN_STRETCH_PX = 1.5
+"""What the lattice's own search finds by itself."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +53,48 @@ def locate(lumas: Sequence[np.ndarray]) -> Found | None:
             continue
         rough = snap_edges(activity, candidate.rect, reach_px=max(8, round(0.03 * lumas[0].shape[0])))
         found = fit_lattice(lumas, rough, candidate.contrast)
+        if found.sharpness < _VAGUE and candidate.contrast > _CLEAR_SIDES:
+            # One side may have stood still too long to be seen: trust the other three.
+            others = [fit_lattice(lumas, r, candidate.contrast) for r in _unstretched(rough, lumas[0].shape)]
+            found = max([found, *others], key=_merit)
         found = _whole_pixel(activity, found)
         if best is None or _merit(found) > _merit(best):
             best = found
         if best.sharpness > 0.8 and best.contrast > 0.6:
             break
+    if best is None or best.sharpness < _SURE_LATTICE or best.contrast < _CLEAR_SIDES:
+        outlined = _by_outline(lumas)
+        if outlined is not None and (best is None or _merit(outlined) > _merit(best)):
+            return outlined
     return best
+
+
+def _by_outline(lumas: Sequence[np.ndarray]) -> Found | None:
+    """The game by its still rim, where the lattice leaves no doubt."""
+    fits = [
+        fit_lattice(lumas, c.rect, c.contrast) for c in find_outlines(lumas) if c.contrast > _CLEAR_OUTLINE
+    ]
+    sure = [f for f in fits if f.sharpness > _SURE_LATTICE]
+    return max(sure, key=_merit, default=None)
+
+
+def _unstretched(rect: Rect, shape: tuple[int, ...]) -> list[Rect]:
+    """Rectangles of 10:9 that share three sides with this one, where that makes a difference."""
+    high, wide = rect.w * HEIGHT_PX / WIDTH_PX, rect.h * WIDTH_PX / HEIGHT_PX
+    if abs(high - rect.h) < _SEEN_STRETCH_PX:
+        return []
+    right, bottom = rect.x + rect.w, rect.y + rect.h
+    candidates = [
+        Rect(rect.x, rect.y, rect.w, high),
+        Rect(rect.x, bottom - high, rect.w, high),
+        Rect(rect.x, rect.y, wide, rect.h),
+        Rect(right - wide, rect.y, wide, rect.h),
+    ]
+    return [
+        r
+        for r in candidates
+        if min(r.x, r.y) >= -1 and r.x + r.w <= shape[1] + 1 and r.y + r.h <= shape[0] + 1
+    ]
 
 
 def fit_lattice(lumas: Sequence[np.ndarray], rough: Rect, contrast: float, reach_px: float = 1.5) -> Found:

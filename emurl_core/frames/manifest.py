@@ -1,17 +1,20 @@
 """The rows of a dataset's manifest: which frames of which video, and the split their speedrun falls into."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import pyarrow as pa
 
 from emurl_core.artifacts import Artifact
-from emurl_core.sources.links import read_links
+from emurl_core.frames.parts import Candidate, repeats
+from emurl_core.sources.links import VideoLink, read_links
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+LEFT_OUT = ("duplicate", "mirror")
+"""What stands in the place of the split of a video whose frames are not used."""
 MANIFEST_FILE = "manifest.parquet"
 
 MANIFEST_SCHEMA = pa.schema(
@@ -34,7 +37,8 @@ class ManifestRow:
     """One video's frames in a dataset.
 
     Attributes:
-        split: `train`, `validation`, `test`, or `duplicate` for the very same video or frames as another row's.
+        split: `train`, `validation`, `test`; `duplicate` for the very same video or frames as another row's; `mirror`
+            for another upload of what other videos of its speedrun show (see `parts`).
         part: its place among the videos of its speedrun.
         duplicate_of: the video id of that other row.
     """
@@ -68,7 +72,7 @@ def manifest_rows(
     test_share: float,
     min_confidence: float,
 ) -> list[ManifestRow]:
-    """Rows in the order of split, speedrun and part; exact duplicates last."""
+    """Rows in the order of split, speedrun and part; those left out come last."""
     links = {link.video_id: link for link in read_links(runs)}
     rows: list[ManifestRow] = []
     seen: dict[str, str] = {}
@@ -95,5 +99,36 @@ def manifest_rows(
                 duplicate_of=first,
             )
         )
-    order = {name: i for i, name in enumerate((*SPLITS, "duplicate"))}
+    repeated = _mirrors(rows, {f.partition or f.version: f.facts for f in frames}, links)
+    rows = [
+        replace(r, split="mirror", duplicate_of=repeated[r.video_id]) if r.video_id in repeated else r
+        for r in rows
+    ]
+    order = {name: i for i, name in enumerate((*SPLITS, *LEFT_OUT))}
     return sorted(rows, key=lambda r: (order[r.split], r.run_id, r.part, r.video_id))
+
+
+def _mirrors(
+    rows: Sequence[ManifestRow], facts: Mapping[str, Mapping[str, Any]], links: Mapping[str, VideoLink]
+) -> dict[str, str]:
+    by_run: dict[str, list[str]] = {}
+    parts = {r.video_id: r.part for r in rows}
+    for row in rows:
+        if row.split not in LEFT_OUT:
+            by_run.setdefault(row.run_id, []).append(row.video_id)
+    found: dict[str, str] = {}
+    for videos in by_run.values():
+        if len(videos) < 2:
+            continue
+        candidates = [
+            Candidate(v, parts[v], facts[v]["end_s"] - facts[v]["start_s"], facts[v].get("confidence", 1.0))
+            for v in videos
+        ]
+        known = [links[v] for v in videos if v in links]
+        times = [k.time_s for k in known] + [facts[v].get("time_s") for v in videos]
+        found |= repeats(
+            candidates,
+            time_s=next((t for t in times if t), None),
+            ordered=any(facts[v].get("source") == "local" for v in videos),
+        )
+    return found

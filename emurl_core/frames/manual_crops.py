@@ -14,7 +14,8 @@ pixels, or null where no game shows. What no segment covers shows no game.
 import hashlib
 import json
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlparse
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -96,6 +97,30 @@ def read_manual_crops(path: Path) -> ManualCrops:
         raise ValueError(f"{path}: {problems}; correct these entries (format: {__name__})") from error
     except ValueError as error:
         raise ValueError(f"{path} is no JSON: {error}; correct it or remove it") from error
+
+
+def names_of(video_id: str, url: str) -> tuple[str, str]:
+    """The names under which a video may have an entry: its id, and the name of the file at its address.
+
+    A user knows a local video by its file name; inside the store every file has the same one.
+    """
+    return video_id, PurePosixPath(unquote(urlparse(url).path)).name
+
+
+def unknown_entries(crop_config: Path, videos: Iterable[tuple[str, str]]) -> list[str]:
+    """Names in the file that fit none of these videos, each given as id and address. Raises ValueError as `read_manual_crops`."""
+    known = {name for video_id, url in videos for name in names_of(video_id, url)}
+    return read_manual_crops(crop_config).unknown(known)
+
+
+def explain_unknown(crop_config: Path, unknown: list[str]) -> str:
+    """One line about entries that fit no video; empty without any."""
+    if not unknown:
+        return ""
+    return (
+        f"{crop_config}: found entries for {', '.join(map(repr, unknown))}, expected ids or file names of videos of this "
+        "scrape; they are not used: correct the names (`emurl crops-report` shows them), or remove the entries"
+    )
 
 
 def fingerprint(entry: ManualVideo | None) -> str:

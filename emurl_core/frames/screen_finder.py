@@ -20,7 +20,7 @@ from emurl_core.frames.locate import Found, locate
 from emurl_core.frames.rectangle import Segment
 from emurl_core.frames.scene import Scene
 
-FINDER_VERSION = "1"
+FINDER_VERSION = "2"
 _MIN_SHARPNESS = 0.35
 """Below this a lattice fits no better than it would anywhere: a face, not a game."""
 
@@ -28,7 +28,10 @@ _CLAIMED = 0.6
 """Share of a stretch's pictures that must fit a known scene for the stretch to be its."""
 _STRONG = 0.5
 _OTHER_RECT = 0.9
+_SAME_EDGES_PX = 0.5
 _SURE = 0.7
+_LONGEST_CARD_S, _LONGEST_CARD_SHARE = 10.0, 0.05
+_UNSURE = 0.5
 
 
 class FinderConfig(StageConfig):
@@ -108,9 +111,17 @@ def _scenes(video: Path, pictures: Sequence[Picture], config: FinderConfig) -> l
     if rest and (promising or not scenes):
         scene = _scene(_denser(video, sorted(rest, key=lambda p: p.pts_s), config), config)
         # Cards between stretches of a known scene would make that scene again, with the card for its surroundings.
-        if scene is not None and all(scene.found.rect.iou(s.found.rect) < _OTHER_RECT for s in scenes):
+        if scene is not None and all(_is_other(scene, s) for s in scenes):
             scenes.append(scene)
     return [_relearnt(s, pictures, config) for s in scenes]
+
+
+def _is_other(scene: Scene, known: Scene) -> bool:
+    """Whether it is another rectangle: clearly elsewhere, or surely and measurably beside the known one."""
+    rect, other = scene.found.rect, known.found.rect
+    if rect.iou(other) < _OTHER_RECT:
+        return True
+    return _confidence(scene.found) >= _STRONG and rect.edge_error(other) > _SAME_EDGES_PX
 
 
 def _relearnt(scene: Scene, pictures: Sequence[Picture], config: FinderConfig) -> Scene:
@@ -194,9 +205,13 @@ def _findings(
         confidence = _confidence(scene.found) if scene else 1.0
         rect = scene.found.rect if scene else None
         kernel = scene.found.kernel if scene else "linear"
-        segments.append(
-            Segment(start, times[i + 1], rect, confidence, confidence < config.review_below, kernel=kernel)
-        )
+        review = confidence < config.review_below
+        if scene is None:
+            # A card is short: where a good part of a video shows no game, a layout may have been missed.
+            length = times[i + 1] - start
+            review = length > max(_LONGEST_CARD_S, _LONGEST_CARD_SHARE * (end - times[0]))
+            confidence = _UNSURE if review else confidence
+        segments.append(Segment(start, times[i + 1], rect, confidence, review, kernel=kernel))
         used.append(scene)
     return Findings(info, tuple(segments), tuple(used))
 

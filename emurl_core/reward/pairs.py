@@ -76,8 +76,10 @@ class PairSampler:
             rows = self._starts[run] + first
             shades = self._pictures.shades(np.concatenate([rows, rows + gap]))
             earlier, later = shades[:missing], shades[missing:]
-            differ = (earlier != later).any(axis=(1, 2))
+            differ = _differ(earlier, later)
             elapsed = self._elapsed(run, first, gap)
+            if not found and differ.all():
+                return Pairs(earlier, later, gap, elapsed)
             found.append((earlier[differ], later[differ], gap[differ], elapsed[differ]))
             missing -= int(differ.sum())
             if not missing:
@@ -108,6 +110,14 @@ class PairSampler:
         return np.array(
             [self._runs[r].progress[f + g] - self._runs[r].progress[f] for r, f, g in pairs], dtype=np.float32
         )
+
+
+def _differ(earlier: np.ndarray, later: np.ndarray) -> np.ndarray:
+    # Nearly all pairs differ in some of these lines already; comparing every pixel takes as long as reading the frames.
+    differ = (earlier[:, ::12] != later[:, ::12]).any(axis=(1, 2))
+    alike = np.flatnonzero(~differ)
+    differ[alike] = (earlier[alike] != later[alike]).any(axis=(1, 2))
+    return differ
 
 
 def soft_labels(gap_frames: np.ndarray, soften_frames: float) -> np.ndarray:

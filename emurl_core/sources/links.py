@@ -3,8 +3,9 @@
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -67,14 +68,19 @@ class VideoLink:
     @property
     def row_hash(self) -> str:
         """Changes exactly when the row does."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(_row(self), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def links_table(links: Iterable[VideoLink]) -> pa.Table:
     """The table of `SCHEMA`, sorted by video id, one row for each video (the last of equal ids wins)."""
     unique = {link.video_id: link for link in links}
-    rows = [asdict(k) | {"video_id": v, "row_hash": k.row_hash} for v, k in sorted(unique.items())]
+    rows = [_row(k) | {"video_id": v, "row_hash": k.row_hash} for v, k in sorted(unique.items())]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def _row(link: VideoLink) -> dict[str, Any]:
+    # Flat and without copies: `asdict` takes most of the time of a listing of thousands.
+    return {field.name: getattr(link, field.name) for field in fields(VideoLink)}
 
 
 def write_links(links: Iterable[VideoLink], folder: Path) -> None:

@@ -5,11 +5,15 @@ import hashlib
 import os
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
 from emurl_core.sources.links import VideoLink
-from emurl_core.sources.registry import FetchError
+from emurl_core.sources.registry import Fetched, FetchError
 from emurl_core.sources.scrape import ScrapeConfig
+
+if TYPE_CHECKING:
+    from emurl_core.sources.download import DownloadConfig
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".webm", ".mov", ".avi", ".flv", ".ts", ".m4v"})
 
@@ -47,8 +51,14 @@ class LocalSource:
             for part, path in enumerate(parts)
         ]
 
-    def fetch(self, link: VideoLink, destination: Path, home: Path) -> None:
+    def fetch(self, link: VideoLink, destination: Path, home: Path, config: "DownloadConfig") -> Fetched:
         """Hard-link the file, so that a disk full of videos does not fill twice; copy it from another file system."""
+        if link.source != "local":
+            raise FetchError(
+                "refused",
+                f"found a file of this machine listed by the source {link.source!r}, expected an address on the network; "
+                "leave the link out",
+            )
         path = Path(unquote(urlparse(link.url).path))
         if not path.is_file():
             raise FetchError(
@@ -61,6 +71,7 @@ class LocalSource:
             if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES):
                 raise
             shutil.copyfile(path, destination)
+        return Fetched()
 
     def _link(self, config: ScrapeConfig, name: str, part: int, path: Path) -> VideoLink:
         stat = path.stat()

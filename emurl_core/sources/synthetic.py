@@ -5,17 +5,21 @@ as ROM, player and recorder are the same (their versions are in the row's finger
 without pictures, about a second each, so that the announced times are exact; the plays are kept in the home's cache.
 """
 
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlparse
 
 import numpy as np
 
 from emurl_core.game.registry import GAMES, GameConfig, GameName, OpenedGame, open_game
 from emurl_core.runtime import track
+from emurl_core.screen import EMULATOR_FPS
 from emurl_core.sources.links import VideoLink
-from emurl_core.sources.registry import FetchError
+from emurl_core.sources.registry import Fetched, FetchError
 from emurl_core.sources.scrape import ScrapeConfig
+from emurl_core.synthetic.layout import Broadcast
 from emurl_core.synthetic.player import PLAYER_VERSION, cached_play
 from emurl_core.synthetic.playthrough import Playthrough
 from emurl_core.synthetic.randomness import stream
@@ -24,6 +28,9 @@ from emurl_core.synthetic.sampling import layout_set, sample_broadcast
 from emurl_core.synthetic.story import Story, clock
 from emurl_core.synthetic.temper import temper_of
 from emurl_core.synthetic.truth import truth_paths
+
+if TYPE_CHECKING:
+    from emurl_core.sources.download import DownloadConfig
 
 GAME: GameName = "embedded"
 GAME_TITLE = "Lamplight"
@@ -71,7 +78,7 @@ class SyntheticSource:
                 links.append(_link(played, config.synthetic_layouts, opened))
         return links
 
-    def fetch(self, link: VideoLink, destination: Path, home: Path) -> None:
+    def fetch(self, link: VideoLink, destination: Path, home: Path, config: "DownloadConfig") -> Fetched:
         """Record the video, and its truth below `home/synthetic_truth`.
 
         Raises FetchError when the game, the player or the recorder is not the one that the row was listed with.
@@ -84,17 +91,54 @@ class SyntheticSource:
                 f"{link.video_id}: found the game and recorder {_fingerprint(opened)}, expected {link.fingerprint} as "
                 "listed, which would record another run; scrape again",
             )
-        played = _play(seed, opened, home)
+        recording_of(seed, set_name, home, opened).write(destination, home, link.video_id)
+        return Fetched()
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What a synthetic video is made of, before any picture is drawn. May be altered with `dataclasses.replace`."""
+
+    seed: int
+    layouts: str
+    opened: OpenedGame
+    playthrough: Playthrough
+    broadcast: Broadcast
+    story: Story
+
+    def shortened(self, seconds: float) -> "Recording":
+        """Only the first seconds of the play; the panels still tell of all of it."""
+        held = self.playthrough.held[: int(seconds * EMULATOR_FPS)]
+        return replace(self, playthrough=replace(self.playthrough, held=held))
+
+    def write(self, destination: Path, home: Path, video_id: str) -> None:
+        """Record the video, and its truth below `home/synthetic_truth` under that id."""
         record(
-            playthrough=played,
-            broadcast=sample_broadcast(seed, set_name),
-            story=_story(played),
-            rom=opened.rom,
+            playthrough=self.playthrough,
+            broadcast=self.broadcast,
+            story=self.story,
+            rom=self.opened.rom,
             tracker=GAMES[GAME].tracker(),
             destination=destination,
-            truth=truth_paths(home, link.video_id),
-            facts={"video_id": link.video_id, "url": link.url, "seed": seed, "layouts": set_name},
+            truth=truth_paths(home, video_id),
+            facts={
+                "video_id": video_id,
+                "url": address(self.seed, self.layouts),
+                "seed": self.seed,
+                "layouts": self.layouts,
+            },
         )
+
+
+def recording_of(seed: int, set_name: str, home: Path, opened: OpenedGame | None = None) -> Recording:
+    """The recording at an address: the play with that seed (kept in the home's cache) in that set's layout.
+
+    Raises ValueError for an unknown layout set.
+    """
+    layout_set(set_name)
+    opened = opened or open_game(GameConfig(game=GAME))
+    played = _play(seed, opened, home)
+    return Recording(seed, set_name, opened, played, sample_broadcast(seed, set_name), _story(played))
 
 
 def address(seed: int, set_name: str) -> str:

@@ -52,9 +52,9 @@ def draw_backdrop(kind: str, width_px: int, height_px: int, rng: np.random.Gener
 def draw_border(
     image: np.ndarray, kind: str, game: Rect, interpolation: str, rng: np.random.Generator
 ) -> None:
-    """Draw a border around the game into the image, in place. Kinds: none, line, bevel, shadow, sgb."""
+    """Draw a border around the game into the image, in place. Kinds: none, line, bevel, shadow, sgb, sgb_painted."""
     x0, y0, x1, y1 = covered(game)
-    if kind == "sgb":
+    if kind in ("sgb", "sgb_painted"):
         scale_x, scale_y = game.scale
         outer = Rect(
             game.x - SGB_CORNER[0] * scale_x,
@@ -62,7 +62,8 @@ def draw_border(
             SGB_SIZE[0] * scale_x,
             SGB_SIZE[1] * scale_y,
         )
-        scale_into(image, sgb_border(rng), outer, interpolation)
+        art = sgb_border(rng) if kind == "sgb" else painted_border(rng)
+        scale_into(image, art, outer, interpolation)
     elif kind == "line":
         thick = int(rng.integers(1, 5))
         colour = [int(v) for v in _colour(rng, 0, 255)]
@@ -79,7 +80,9 @@ def draw_border(
         cv2.rectangle(dark, (x0 + 6, y0 + 6), (x1 + 6, y1 + 6), [0, 0, 0], -1)
         image[:] = np.minimum(image, cv2.GaussianBlur(dark, (0, 0), 5))
     elif kind != "none":
-        raise ValueError(f"found the border {kind!r}, expected one of none, line, bevel, shadow, sgb")
+        raise ValueError(
+            f"found the border {kind!r}, expected one of none, line, bevel, shadow, sgb, sgb_painted"
+        )
 
 
 def sgb_border(rng: np.random.Generator) -> np.ndarray:
@@ -97,6 +100,20 @@ def sgb_border(rng: np.random.Generator) -> np.ndarray:
         cv2.circle(image, (x, y), 9, [int(v) for v in c], -1)
         cv2.circle(image, (x, y), 5, [int(v) for v in a], -1)
     return image
+
+
+def painted_border(rng: np.random.Generator) -> np.ndarray:
+    """A border with a picture in it, tile by tile up to the game's edge, own art: `(224, 256, 3) uint8`.
+
+    Its pixels lie on the game's own lattice, so only motion tells where the game begins.
+    """
+    colours = np.stack([_colour(rng, 10, 250) for _ in range(12)])
+    tiles = rng.integers(0, len(colours), (10, 8, 8))
+    tiles[:5] = tiles[:5, :4, :4].repeat(2, 1).repeat(2, 2)
+    hills = cv2.resize(rng.random((5, 6)).astype(np.float32), (SGB_SIZE[0] // 8, SGB_SIZE[1] // 8))
+    board = np.clip((hills * len(tiles)).astype(int), 0, len(tiles) - 1)
+    index = tiles[board].transpose(0, 2, 1, 3).reshape(SGB_SIZE[1], SGB_SIZE[0])
+    return colours[index].astype(np.uint8)
 
 
 def _colour(rng: np.random.Generator, low: int, high: int) -> np.ndarray:

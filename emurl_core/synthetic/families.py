@@ -158,6 +158,50 @@ def capture(rng: np.random.Generator, canvas: Canvas) -> Scene:
     )
 
 
+def framed(rng: np.random.Generator, canvas: Canvas) -> Scene:
+    """A Super Game Boy picture whose border is painted tile by tile, smaller than the canvas, panels beside it."""
+    width, height = canvas.width_px, canvas.height_px
+    smallest = max(0.7 * height, 1.5 * SGB_SIZE[1])
+    tall = float(rng.uniform(smallest, 0.99 * height))
+    whole = [k * SGB_SIZE[1] for k in range(2, 5) if smallest <= k * SGB_SIZE[1] <= 0.99 * height]
+    if whole and rng.random() < 0.4:
+        tall = float(rng.choice(whole))
+    scale = tall / SGB_SIZE[1]
+    left, top = (
+        snap(rng, rng.uniform(0, width - SGB_SIZE[0] * scale)),
+        snap(rng, rng.uniform(0, height - tall)),
+    )
+    game = Rect(
+        left + SGB_CORNER[0] * scale, top + SGB_CORNER[1] * scale, WIDTH_PX * scale, HEIGHT_PX * scale
+    )
+    right = left + SGB_SIZE[0] * scale
+    x0, x1 = (4, left - 4) if left > width - right else (right + 4, width - 4)
+    panels = column_of_panels(rng, x0, x1, height)
+    return dressed(rng, "framed", game, panels, palettes=("sgb",), border="sgb_painted")
+
+
+def theatre(rng: np.random.Generator, canvas: Canvas) -> Scene:
+    """The game from top to bottom, sometimes a few per cent too wide; chat on one bar, face and timer on the other."""
+    width, height = canvas.width_px, canvas.height_px
+    stretch = float(rng.uniform(0.96, 1.05)) if rng.random() < 0.5 else 1.0
+    game = Rect(0.0, 0.0, height * WIDTH_PX / HEIGHT_PX * stretch, float(height))
+    bar = width - game.w
+    game = Rect(snap(rng, bar * float(rng.uniform(0.3, 0.7))), 0.0, game.w, game.h)
+    sides = [(4.0, game.x - 4), (game.x + game.w + 4, width - 4.0)]
+    if rng.random() < 0.5:
+        sides.reverse()
+    (chat_x0, chat_x1), (face_x0, face_x1) = sides
+    face_w = face_x1 - face_x0
+    panels = [
+        panel("chat", chat_x0, 4, chat_x1 - chat_x0, height * float(rng.uniform(0.5, 0.95))),
+        panel("webcam", face_x0, height - 0.9 * face_w - 4, face_w, 0.9 * face_w),
+        panel("timer", face_x0, 8, face_w, height * 0.1),
+    ]
+    return dressed(
+        rng, "theatre", game, panels, border="none", backdrops=("stars", "blobs", "tiles", "stripes")
+    )
+
+
 Family = Callable[[np.random.Generator, Canvas], Scene]
 TUNING: dict[str, Family] = {f.__name__: f for f in (sidebar, centred, super_gameboy, fullscreen)}
-UNSEEN: dict[str, Family] = {f.__name__: f for f in (stage, banner, capture)}
+UNSEEN: dict[str, Family] = {f.__name__: f for f in (stage, banner, capture, framed, theatre)}

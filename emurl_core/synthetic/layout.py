@@ -56,7 +56,7 @@ class Scene:
         game: where the whole 160×144 picture is shown.
         palette: a name in `palettes.PALETTES`.
         backdrop: kind of background, see `backdrop.BACKDROPS`.
-        border: what surrounds the game: `none`, `line`, `bevel`, `shadow` or `sgb`.
+        border: what surrounds the game: `none`, `line`, `bevel`, `shadow`, `sgb` or `sgb_painted`.
         look_seed: decides colours and texts.
     """
 

@@ -31,7 +31,8 @@ class FitConfig(StageConfig):
     patience: int = Field(0, ge=0)
     """Validations in a row without a new best before training stops early; 0 never stops early."""
     cpu_bfloat16: bool = False
-    """Compute in bfloat16 on a CPU when the runtime's precision is `auto`. It pays for large convolutions only."""
+    """Compute in bfloat16 on a CPU that has instructions for it, when the runtime's precision is `auto`. It pays for large
+    convolutions only."""
 
     def learning_rate_at(self, step: int) -> float:
         """Learning rate of one step: linear warm-up, then a cosine to `final_learning_rate_share` of the peak."""

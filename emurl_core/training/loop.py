@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from emurl_core.runtime import Stopwatch, autocast, pick_device, track
+from emurl_core.runtime import Stopwatch, autocast, cpu_computes_in_bfloat16, pick_device, track
 from emurl_core.stage import StageContext
 from emurl_core.training import checkpoint
 from emurl_core.training.configuration import FitConfig
@@ -95,7 +95,8 @@ def fit(
     progress, best = resumed or (checkpoint.Progress(), None)
     looks = validate is not None and config.validate_every > 0
     precision = autocast(device, context.runtime)
-    if config.cpu_bfloat16 and device.type == "cpu" and context.runtime.precision == "auto":
+    automatic = device.type == "cpu" and context.runtime.precision == "auto"
+    if config.cpu_bfloat16 and automatic and cpu_computes_in_bfloat16():
         precision = torch.autocast("cpu", torch.bfloat16)
     log_every = max(1, config.steps // 200)
     sitting, saved, earlier = Stopwatch(), 0.0, progress.seconds

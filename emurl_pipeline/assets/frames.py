@@ -1,14 +1,19 @@
 """Group `frames`: Game Boy frames out of each video, and the pinned dataset of them all."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from emurl_core.artifacts import Artifact, ArtifactError
-from emurl_core.frames import DatasetConfig, FramesConfig, build_dataset, extract
+from emurl_core.frames import DatasetConfig, FramesConfig, build_dataset, cut_frames, extract
+from emurl_core.frames.manual_crops import explain_unknown, unknown_entries
+from emurl_core.game import GameConfig
 from emurl_core.profiles import Profile
+from emurl_core.sources.links import read_links
 from emurl_core.sources.scrape import video_ids
 from emurl_pipeline.checks import Check
 from emurl_pipeline.materialization import Work, stage_asset
+from emurl_pipeline.outcomes import outcome_metadata
 from emurl_pipeline.upstream import pinned_partitions
 
 SPLITS = ("train", "validation", "test")
@@ -25,10 +30,14 @@ def assets(profile: Profile) -> list[Any]:
         kinds={"numpy"},
         partitioned=True,
         pool="extract",
+        shared=["game"],
     )
     def frames(work: Work, config: FramesConfig) -> Artifact:
         """The game's screen found in a video, and its pictures in four shades, two a second."""
-        return extract(work.upstream("videos"), config, work.context)
+        game = work.settings("game", GameConfig)
+        cut = cut_frames(work.upstream("videos"), config, profile.download, work.context, game=game)
+        work.metadata |= {k: cut.facts[k] for k in ("quarantined", "emulator_check", "emulator_check_reason")}
+        return cut
 
     @stage_asset(
         profile.dataset,
@@ -53,6 +62,14 @@ def assets(profile: Profile) -> list[Any]:
                 f"found no frames of the {len(wanted)} videos of {runs.id}, expected those of at least one: materialize "
                 "all partitions of `videos` and `frames` first (or run `emurl demo`), then this asset again"
             )
+        work.metadata |= outcome_metadata(work.store, wanted)
+        crops = Path(profile.frames.crop_config)
+        unknown = unknown_entries(crops, [(link.video_id, link.url) for link in read_links(runs)])
+        quarantined = sorted(v for v, f in found.items() if f.facts.get("quarantined"))
+        work.metadata |= {
+            "videos_quarantined": quarantined,
+            "crop_config_unknown": explain_unknown(crops, unknown),
+        }
         work.metadata |= {"videos_used": len(found), "videos_missing": sorted(set(wanted) - set(found))}
         return build_dataset(list(found.values()), runs, config, work.context)
 
@@ -63,7 +80,8 @@ def splits_disjoint(dataset: Artifact) -> tuple[bool, Mapping[str, Any]]:
     """Whether every run is in one split only."""
     splits: dict[str, set[str]] = {}
     for video in dataset.facts["videos"]:
-        splits.setdefault(video["run_id"], set()).add(video["split"])
+        if video["split"] in SPLITS:
+            splits.setdefault(video["run_id"], set()).add(video["split"])
     torn = sorted(run for run, found in splits.items() if len(found) > 1)
     return not torn, {"runs": len(splits), "runs_in_two_splits": torn}
 

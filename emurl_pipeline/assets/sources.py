@@ -7,8 +7,9 @@ import dagster as dg
 from emurl_core.artifacts import Artifact
 from emurl_core.profiles import Profile
 from emurl_core.sources.download import DownloadConfig, download
-from emurl_core.sources.scrape import ScrapeConfig, scrape
+from emurl_core.sources.scrape import ScrapeConfig, scrape, video_ids
 from emurl_pipeline.materialization import OWNERS, Work, stage_asset
+from emurl_pipeline.outcomes import outcome_metadata
 from emurl_pipeline.partitions import VIDEOS, follow_table
 
 
@@ -26,6 +27,7 @@ def assets(profile: Profile) -> list[Any]:
         """The speedruns there are: one row for each video, from the chosen source. Its videos become the partitions."""
         runs = scrape(config, work.context)
         work.metadata |= follow_table(work.dagster, runs)
+        work.metadata |= outcome_metadata(work.store, video_ids(runs))
         return runs
 
     # An external asset between the table and the videos: `speedrun_runs` reports only the rows that changed, so a new
@@ -54,6 +56,9 @@ def assets(profile: Profile) -> list[Any]:
     )
     def videos(work: Work, config: DownloadConfig) -> Artifact:
         """One video file, whole and as long as announced, under its own SHA-256."""
+        if work.dagster.retry_number:
+            # The step is tried again on purpose: the wait until the next scrape is not for it.
+            config = config.model_copy(update={"retry": True})
         return download(work.partition, work.upstream("speedrun_runs"), config, work.context)
 
     return [speedrun_runs, video_metadata, videos]

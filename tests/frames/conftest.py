@@ -10,6 +10,7 @@ import torch
 from tile_world import GREEN, Clip, Layout, record
 
 from emurl_core.artifacts import Artifact, ArtifactStore, file_sha256
+from emurl_core.frames.decode import VideoError, probe
 from emurl_core.sources.links import VideoLink, write_links
 from emurl_core.stage import StageContext
 
@@ -78,6 +79,7 @@ def video(context: StageContext) -> Callable[..., Artifact]:
                 "part": part,
                 "file": "video.mp4",
                 "url": path.resolve().as_uri(),
+                "duration_s": _length_s(path),
             }
         return context.store.get("video", sha256[:16], partition)
 
@@ -94,3 +96,10 @@ def runs(context: StageContext) -> Callable[..., Artifact]:
         return context.store.get("speedrun_runs", "v1")
 
     return publish
+
+
+def _length_s(path: Path) -> float:
+    try:
+        return probe(path).duration_s
+    except VideoError:
+        return 0.0

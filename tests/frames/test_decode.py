@@ -46,6 +46,56 @@ def test_frames_read_by_time_are_those_of_a_full_decode(
         assert np.array_equal(seen, true)
 
 
+PLAIN = Layout(size=(256, 240), rect=(8, 12, 240, 216), webcam=None, timer=None)
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "ts", "flv"])
+def test_frames_are_the_same_in_every_container(tmp_path: Path, suffix: str) -> None:
+    clip = record(tmp_path / f"clip.{suffix}", [(5, PLAIN)], seed=1, fps=30, more={"g": "40"})
+    shown = list(every_frame(clip.path))
+    expected = first_at_or_after([(t - shown[0][0], plane) for t, plane in shown], 0.5)
+    found = [(p.pts_s - shown[0][0], p.y.copy()) for p in read_every(clip.path, 0.5)]
+    assert [t for t, _ in found] == pytest.approx([t for t, _ in expected], abs=0.002)
+    assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(found, expected, strict=True))
+
+
+def test_a_video_without_a_second_keyframe_is_read_in_pieces_and_still_exactly(tmp_path: Path) -> None:
+    tiny = Layout(size=(160, 144), rect=(0, 0, 160, 144), webcam=None, timer=None)
+    more = {"g": "9999", "x264-params": "scenecut=0:bframes=3:b-adapt=0"}
+    clip = record(tmp_path / "long.mp4", [(44, tiny)], seed=1, fps=30, more=more)
+    times = [t for t, _ in every_frame(clip.path)]
+    # A piece ends somewhere among frames that are stored in another order than shown: one of these ticks meets them.
+    for start in range(5):
+        expected = times[start::5]
+        found = [p.pts_s for p in read_every(clip.path, 5 / 30, start / 30)]
+        assert found == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "ts"])
+def test_without_exactness_a_frame_is_at_most_one_place_off(tmp_path: Path, suffix: str) -> None:
+    more = {"g": "60", "x264-params": "bframes=3:b-adapt=0:b-pyramid=normal"}
+    clip = record(tmp_path / f"clip.{suffix}", [(12, PLAIN)], seed=1, fps=30, more=more)
+    true = dict(every_frame(clip.path))
+    exact = [p.pts_s for p in read_every(clip.path, 0.5)]
+    loose = [(p.pts_s, p.y.copy()) for p in read_every(clip.path, 0.5, exact=False)]
+    off = np.array([t for t, _ in loose]) - np.array(exact)
+    assert np.abs(off).max() == pytest.approx(1 / 30, abs=1e-3)
+    assert (off == 0).any()
+    for time, seen in loose:
+        assert np.array_equal(seen, true[min(true, key=lambda t: abs(t - time))])
+
+
+def test_inexact_frames_at_every_frame_are_still_all_of_them(tmp_path: Path) -> None:
+    clip = record(tmp_path / "clip.mp4", [(3, PLAIN)], seed=1, fps=30)
+    assert len(list(read_every(clip.path, 1 / 30, exact=False))) == 90
+
+
+def test_threads_change_no_frame(tmp_path: Path) -> None:
+    clip = record(tmp_path / "clip.mp4", [(6, PLAIN)], seed=1, fps=30, more={"g": "40"})
+    one, two = ([(p.pts_s, p.y.tobytes()) for p in read_every(clip.path, 0.5, threads=n)] for n in (1, 2))
+    assert one == two
+
+
 def test_reading_can_start_and_end_within_the_video(stream_clip: Clip) -> None:
     times = [p.pts_s for p in read_every(stream_clip.path, 1.0, 10.2, 14.0)]
     assert times == pytest.approx([10.2, 11.2, 12.2, 13.2], abs=1 / 15)

@@ -2,6 +2,7 @@ import shutil
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from emurl_core.artifacts import Artifact, ArtifactError
@@ -15,7 +16,12 @@ Publish = Callable[..., Artifact]
 
 
 def publish_frames(
-    context: StageContext, link: VideoLink, frames: np.ndarray, pts_s: Sequence[float], version: str = "v1"
+    context: StageContext,
+    link: VideoLink,
+    frames: np.ndarray,
+    pts_s: Sequence[float],
+    version: str = "v1",
+    confidence: float = 0.9,
 ) -> Artifact:
     with context.store.draft(
         "frames", version, config={}, code_version="1", partition=link.video_id
@@ -28,13 +34,16 @@ def publish_frames(
             "kept": len(frames),
             "frames_sha256": writer.digest.hexdigest(),
             "video_sha256": f"sha of {link.url}",
-            "confidence": 0.9,
+            "confidence": confidence,
+            "start_s": float(pts_s[0]),
+            "end_s": float(pts_s[-1]),
+            "source": link.source,
         }
     return context.store.get("frames", version, link.video_id)
 
 
-def link(run: int, part: int = 0) -> VideoLink:
-    return VideoLink(f"run-{run}", "test", "tiles", f"file://{run}/{part}.mp4", part=part)
+def link(run: int, part: int = 0, time_s: float | None = None, source: str = "test") -> VideoLink:
+    return VideoLink(f"run-{run}", source, "tiles", f"file://{run}/{part}.mp4", part=part, time_s=time_s)
 
 
 def frames_of(seed: int, count: int = 6) -> np.ndarray:
@@ -93,7 +102,8 @@ def test_the_parts_of_a_speedrun_follow_one_another_in_one_split(
     twelve: tuple, context: StageContext, runs: Publish
 ) -> None:
     frames, _, links = twelve
-    second = link(3, part=1)
+    links[3] = link(3, time_s=5.0)
+    second = link(3, part=1, time_s=5.0)
     later = publish_frames(context, second, frames_of(99), 2 + 0.5 * np.arange(6))
     with context.store.draft("speedrun_runs", "v2", config={}, code_version="1") as draft:
         write_links([*links, second], draft.path)
@@ -112,6 +122,53 @@ def test_the_same_video_twice_counts_once(twelve: tuple, context: StageContext) 
     built = build_dataset([*frames, copy], table, CONFIG, context)
     assert built.facts["duplicate_videos"] == 1
     assert len(FrameDataset.open(built, context.store)) == 72
+
+
+def test_a_mirror_of_a_speedrun_counts_once_and_the_surer_one_stays(
+    twelve: tuple, context: StageContext, runs: Publish
+) -> None:
+    frames, _, links = twelve
+    links[3] = link(3, time_s=2.6)
+    mirror = link(3, part=1, time_s=2.6)
+    # Encoded anew: no frame is the same to the last bit.
+    again = publish_frames(context, mirror, frames_of(99), 4 + 0.5 * np.arange(6), confidence=0.95)
+    with context.store.draft("speedrun_runs", "v2", config={}, code_version="1") as draft:
+        write_links([*links, mirror], draft.path)
+    built = build_dataset([again, *frames], context.store.get("speedrun_runs", "v2"), CONFIG, context)
+    dataset = FrameDataset.open(built, context.store)
+    assert len(dataset) == 72
+    assert (built.facts["mirror_videos"], built.facts["mirror_frames"]) == (1, 6)
+    assert sum(built.facts[f"{s}_frames"] for s in ("train", "validation", "test")) == 72
+    (run,) = [r for s in ("train", "validation", "test") for r in dataset.runs(s) if r.run_id == "run-3"]
+    assert run.video_ids == (mirror.video_id,)
+    assert np.array_equal(dataset.shades(run.rows), frames_of(99))
+    rows = pq.read_table(built.path / "manifest.parquet").to_pylist()
+    (left_out,) = [r for r in rows if r["split"] == "mirror"]
+    assert (left_out["video_id"], left_out["duplicate_of"]) == (links[3].video_id, mirror.video_id)
+
+
+def test_the_files_of_a_folder_are_parts_even_when_they_are_equally_long(
+    twelve: tuple, context: StageContext
+) -> None:
+    frames, _, links = twelve
+    halves = [link(50, part=i, source="local") for i in range(2)]
+    made = [publish_frames(context, k, frames_of(60 + i), 0.5 * np.arange(6)) for i, k in enumerate(halves)]
+    with context.store.draft("speedrun_runs", "v2", config={}, code_version="1") as draft:
+        write_links([*links, *halves], draft.path)
+    built = build_dataset([*made, *frames], context.store.get("speedrun_runs", "v2"), CONFIG, context)
+    assert built.facts["mirror_videos"] == 0
+    assert len(FrameDataset.open(built, context.store)) == 84
+
+
+def test_times_that_are_gone_or_of_another_dataset_are_noticed(twelve: tuple, context: StageContext) -> None:
+    frames, table, _ = twelve
+    built = build_dataset(frames, table, CONFIG, context)
+    np.save(built.path / "pts_s.npy", np.zeros(71))
+    with pytest.raises(ArtifactError, match=r"found \(71,\).*expected \(72,\)"):
+        FrameDataset.open(built, context.store)
+    (built.path / "pts_s.npy").unlink()
+    with pytest.raises(ArtifactError, match="build the dataset again"):
+        FrameDataset.open(built, context.store)
 
 
 def test_held_out_frames_that_training_has_seen_are_counted(twelve: tuple, context: StageContext) -> None:

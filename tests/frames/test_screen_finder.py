@@ -1,10 +1,12 @@
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
-from tile_world import GREEN, GREY, Clip, Layout, record
+from tile_world import GREEN, GREY, Clip, Layout, TileWorld, draw, record
 
 from emurl_core.frames.decode import read_every
+from emurl_core.frames.locate import locate
 from emurl_core.frames.rectangle import Rect
 from emurl_core.frames.screen_finder import Findings, find_segments
 
@@ -107,3 +109,54 @@ def test_every_shade_is_read_through_the_found_rectangle(
     assert len(right) >= 38
     assert np.median(right) > 0.99
     assert np.quantile(right, 0.1) > 0.97
+
+
+def pictures_of(layout: Layout, shades: list[np.ndarray]) -> list[np.ndarray]:
+    return [cv2.cvtColor(draw(s, layout, 2.0 * i), cv2.COLOR_RGB2GRAY) for i, s in enumerate(shades)]
+
+
+def test_a_game_that_hardly_moves_is_found_by_its_still_rim() -> None:
+    layout = Layout(size=(854, 480), rect=(300.0, 30.0, 480.0, 432.0), webcam=(10, 250, 220, 180), seed=4)
+    world = TileWorld(5)
+    told = world.frame(240 * 3 + 20)
+    shades = [told.copy() for _ in range(14)]
+    for i, s in enumerate(shades):
+        # A line of text in the middle changes; the face beside the game moves all the time.
+        s[70:78, 40:104] = world.glyphs[i : i + 8].transpose(1, 0, 2).reshape(8, 64)
+    found = locate(pictures_of(layout, shades))
+    assert found is not None
+    assert found.rect.edge_error(Rect(*layout.rect)) < 0.25
+
+
+def test_a_side_that_stands_still_is_put_where_the_other_three_say() -> None:
+    # The side that stands still is as dark as what is around it: it can't be seen at all.
+    palette = ((255, 255, 255), (170, 170, 170), (110, 110, 110), (45, 45, 45))
+    layout = Layout(
+        size=(640, 360), rect=(150, 20, 352, 316.8), palette=palette, webcam=None, timer=None, seed=2
+    )
+    shades = [TileWorld(6).frame(97 * i) for i in range(24)]
+    for s in shades:
+        s[132:] = 3
+    found = locate(pictures_of(layout, shades))
+    assert found is not None
+    assert found.rect.edge_error(Rect(*layout.rect)) < 0.3
+
+
+def test_a_second_layout_a_few_pixels_beside_the_first_is_another_segment(tmp_path: Path) -> None:
+    one = Layout(size=(480, 270), rect=(120, 20, 256, 230.4), webcam=(10, 30, 90, 90), timer=None, seed=1)
+    two = Layout(size=(480, 270), rect=(126, 24, 252, 226.8), webcam=None, timer=None, palette=GREEN, seed=9)
+    card = Layout(size=(480, 270), rect=None, seed=5)
+    clip = record(tmp_path / "clip.mp4", [(18, one), (1, card), (5, two), (2, card)], seed=21, fps=10)
+    segments = [s for s in find_segments(clip.path).segments if s.rect]
+    assert [
+        s.rect.edge_error(Rect(*layout.rect)) < 0.25 for s, layout in zip(segments, (one, two), strict=True)
+    ]
+
+
+def test_a_long_stretch_without_a_game_is_to_be_reviewed_and_a_card_is_not(tmp_path: Path) -> None:
+    game = Layout(size=(320, 200), rect=(20, 10, 200, 180), webcam=None, timer=None)
+    card = Layout(size=(320, 200), rect=None, seed=3)
+    clip = record(tmp_path / "clip.mp4", [(4, card), (14, game), (16, card)], seed=2, fps=8)
+    segments = find_segments(clip.path).segments
+    assert [s.rect is not None for s in segments] == [False, True, False]
+    assert [s.review for s in segments] == [False, False, True]

@@ -73,7 +73,9 @@ def test_an_address_that_is_none_is_a_clear_failure(links: list[VideoLink], home
 
 def test_a_row_listed_with_another_game_version_is_not_recorded(links: list[VideoLink], home: Path):
     with pytest.raises(FetchError, match="scrape again"):
-        SyntheticSource().fetch(replace(links[0], fingerprint="old"), home / "never.mp4", home, DownloadConfig())
+        SyntheticSource().fetch(
+            replace(links[0], fingerprint="old"), home / "never.mp4", home, DownloadConfig()
+        )
 
 
 def test_another_game_than_the_embedded_one_is_refused(home: Path):

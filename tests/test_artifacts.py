@@ -66,6 +66,31 @@ def test_a_killed_build_is_never_seen_and_the_next_one_succeeds(store, tmp_path)
     publish(store, "tokenizer", "aa11").verify()
 
 
+def test_what_killed_builds_left_is_swept_away_and_what_is_in_use_stays(store, tmp_path):
+    script = textwrap.dedent(f"""
+        import os, signal, sys, time
+        from emurl_core.artifacts import ArtifactStore
+        with ArtifactStore({str(tmp_path)!r}).draft("tokenizer", "aa11", config={{}}, code_version="1") as draft:
+            (draft.path / "weights.safetensors").write_bytes(b"half")
+            print("at work", flush=True)
+            time.sleep(300)
+    """)
+    builds = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) for _ in range(2)]
+    assert [build.stdout.readline() for build in builds] == [b"at work\n"] * 2
+    builds[0].kill()
+    builds[0].wait()
+    drafts = sorted(store.root.glob(".staging-*"))
+    assert len(drafts) == 4
+    for path in drafts:
+        os.utime(path, (0, 0))
+    publish(store, "tokenizer", "bb22")
+    left = sorted(store.root.glob(".staging-*"))
+    assert len(left) == 2
+    assert (left[0] / "weights.safetensors").read_bytes() == b"half"
+    builds[1].kill()
+    builds[1].wait()
+
+
 def test_the_first_of_two_equal_versions_stays(store):
     first = publish(store, "tokenizer", "aa11", by="first")
     second = publish(store, "tokenizer", "aa11", by="second")

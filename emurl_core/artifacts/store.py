@@ -1,10 +1,12 @@
 """The store: every artifact below one folder, found by kind, partition and version; and the drafts of new ones."""
 
 import errno
+import fcntl
 import json
 import os
 import re
 import shutil
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,6 +31,7 @@ from emurl_core.artifacts.artifact import (
 from emurl_core.configuration import home_folder
 
 FORMAT = 1
+_SETTLED_S = 10.0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}\Z")
 
 
@@ -151,11 +154,9 @@ class ArtifactStore:
         """
         folder = self._folder(kind, partition)
         _checked(version)
-        staging = self.root / f".staging-{uuid.uuid4().hex}"
-        try:
-            with self.explain_full_disk(kind):
-                folder.mkdir(parents=True, exist_ok=True)
-                staging.mkdir()
+        with self.explain_full_disk(kind):
+            folder.mkdir(parents=True, exist_ok=True)
+            with self._staging() as staging:
                 draft = Draft(staging)
                 yield draft
                 self._publish(
@@ -175,10 +176,38 @@ class ArtifactStore:
                         "inputs": [{"role": i.role, "id": i.artifact.id} for i in inputs],
                     },
                 )
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
         self.choose(self._open(folder / version, kind, partition))
         shutil.rmtree(self._work_path(kind, version, partition), ignore_errors=True)
+
+    @contextmanager
+    def _staging(self) -> Iterator[Path]:
+        """An empty folder that is gone afterwards, and those of killed processes with it."""
+        name = f".staging-{uuid.uuid4().hex}"
+        staging, lock = self.root / name, self.root / f"{name}.lock"
+        self._sweep()
+        with lock.open("w") as owner:
+            # Held for as long as this process lives: by it others know that the folder is in use.
+            fcntl.flock(owner, fcntl.LOCK_EX)
+            try:
+                staging.mkdir()
+                yield staging
+            finally:
+                shutil.rmtree(staging, ignore_errors=True)
+                lock.unlink(missing_ok=True)
+
+    def _sweep(self) -> None:
+        """Remove what drafts of killed processes left."""
+        for lock in self.root.glob(".staging-*.lock"):
+            try:
+                # A new one is locked a moment after it is made.
+                if time.time() - lock.stat().st_mtime < _SETTLED_S:
+                    continue
+                with lock.open() as owner:
+                    fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
+                    lock.unlink(missing_ok=True)
+            except (BlockingIOError, FileNotFoundError):
+                continue
 
     @contextmanager
     def explain_full_disk(self, what: str) -> Iterator[None]:

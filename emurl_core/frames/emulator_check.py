@@ -1,11 +1,12 @@
 """Is a crop right? Frames cut out of a video are compared with what an emulator draws of the same game.
 
 At the places of the 8×8 grid a right crop shows the game's own tiles (`tile_book`), all over the picture. One that is
-moved by a pixel shows them beside the grid; one that is scaled wrongly shows them in a part of the picture only, or
-nowhere; one that is moved by whole tiles shows none in its outermost row or column. So the score is the share of known
-tiles in the worst part of the picture, against the best share that any place of the grid gives.
+moved by a pixel shows them beside the grid; one that is scaled wrongly has them in their places in a part of the picture
+only, or shows none; one that is moved by whole tiles shows none in its outermost row or column. The score is how many known
+tiles are in their places in the worst part of the picture, against the most that any shift of the grid finds there.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,8 +30,10 @@ FRAMES_JUDGED = 48
 _MIN_FRAMES = 12
 _MIN_TILES = 250
 _REACH_PX = 3
-_FLOOR = 0.05
-"""Shares below this are chance."""
+_MIN_BOOK = 50
+_MIN_IN_A_PART = 10
+_CHANCE = 0.05
+"""So many tiles look like some of the game's in any picture."""
 _USUAL_AT_THE_RIM = 0.5
 _MIN_PICTURES = 4
 """A side is judged when there are so many different pictures beside it, and when the emulator's own frames show tiles at
@@ -69,50 +72,60 @@ def judge_frames(shades: np.ndarray, book: TileBook, below: float = QUARANTINE_B
     Args:
         below: the score under which the crop is wrong.
     """
+    if len(book.hashes) < _MIN_BOOK:
+        return CheckResult(None, False, f"random play saw too little of this game: {len(book.hashes)} tiles")
     hashes = tile_hashes(shades)
-    known = book.knows(hashes)
-    detailed = hashes != 0
-    if len(shades) < _MIN_FRAMES or grid(detailed).sum() < _MIN_TILES:
+    known, detailed = book.knows(hashes), int((grid(hashes) != 0).sum())
+    if len(shades) < _MIN_FRAMES or detailed < _MIN_TILES:
         return CheckResult(
             None, False, f"too little to tell: {len(shades)} frames with too few tiles in detail"
         )
-    shares = {
-        (dx, dy): _share(known, detailed, dx, dy)
+    counts = {
+        (dx, dy): _counts(known, dx, dy)
         for dy in range(-_REACH_PX, _REACH_PX + 1)
         for dx in range(-_REACH_PX, _REACH_PX + 1)
     }
-    # Of equal shares the one in its place.
-    shift = max(shares, key=lambda s: (shares[s], s == (0, 0)))
-    here, there = grid(known).sum(0), grid(detailed).sum(0)
-    parts = [p for p in (_part(here, there, part) for part in _parts()) if p is not None]
-    fit = min(parts, default=1.0) / max(shares[shift], *parts, _FLOOR)
+    totals = {shift: int(count.sum()) for shift, count in counts.items()}
+    # Of equal ones the one in its place.
+    shift = max(totals, key=lambda s: (totals[s], s == (0, 0)))
+    share = totals[shift] / detailed
+    if share < _CHANCE:
+        reason = f"only {share:.1%} of the tiles are tiles of the game: another picture, or a wrong scale"
+        return CheckResult(0.0, True, reason, shift)
+    in_place = totals[0, 0] / totals[shift]
+    fit = min([in_place, *_parts_in_place(counts)])
     rim, side = _rim(shades, grid(hashes), book)
     # How often tiles reach the rim depends on the scenes: half as often as usual is as good as always.
     score = float(np.clip(min(fit, 2 * rim), 0, 1))
     if score >= below:
         return CheckResult(score, False, "", shift)
-    return CheckResult(score, True, _reason(shares, shift, fit, rim, side), shift)
+    if in_place < below:
+        right, down = shift
+        reason = f"the game's tiles lie {right:+d} px across and {down:+d} px down of where they should: move the rectangle"
+    elif fit <= 2 * rim:
+        reason = "the game's tiles are in their places in a part of the picture only: the scale is wrong"
+    else:
+        reason = f"no tiles of the game at the {side}: the rectangle reaches beyond the game there"
+    return CheckResult(score, True, reason, shift)
 
 
-def _share(known: np.ndarray, detailed: np.ndarray, dx: int, dy: int) -> float:
-    # Without the rim, so that every shift has as many places.
+def _counts(known: np.ndarray, dx: int, dy: int) -> np.ndarray:
+    """Known tiles at each place of the grid moved so far: `(16, 18) int`, without the rim, to which not all shifts reach."""
     rows = slice(TILE_PX + dy, TILE_PX * (TILE_ROWS - 1) + dy, TILE_PX)
     columns = slice(TILE_PX + dx, TILE_PX * (TILE_COLUMNS - 1) + dx, TILE_PX)
-    return float(known[:, rows, columns].sum() / max(1, detailed[:, rows, columns].sum()))
+    return np.asarray(known[:, rows, columns].sum(0))
 
 
-def _parts() -> list[tuple[slice, slice]]:
-    """The outer fifths, where a wrong scale is furthest off, and the middle."""
-    everything, rows, columns = slice(None), TILE_ROWS // 5 + 1, TILE_COLUMNS // 5
-    outer_rows = [(slice(0, rows), everything), (slice(-rows, None), everything)]
-    outer_columns = [(everything, slice(0, columns)), (everything, slice(-columns, None))]
-    return [*outer_rows, *outer_columns, (slice(rows, -rows), slice(columns, -columns))]
-
-
-def _part(known: np.ndarray, detailed: np.ndarray, part: tuple[slice, slice]) -> float | None:
-    tiles = detailed[part].sum()
-    # A part that is blank nearly all the time says nothing.
-    return float(known[part].sum() / tiles) if tiles >= _MIN_TILES // 10 else None
+def _parts_in_place(counts: dict[tuple[int, int], np.ndarray]) -> Iterator[float]:
+    """For the four outer quarters, where a wrong scale is furthest off, and the middle: known tiles on the grid, against
+    the most that any shift of it shows there. Against nothing else, since random play knows some scenes and not others."""
+    outer, everything = 4, slice(None)
+    inner = (slice(outer, -outer), slice(outer, -outer))
+    first, last = slice(0, outer), slice(-outer, None)
+    for part in ((first, everything), (last, everything), (everything, first), (everything, last), inner):
+        most = max(int(count[part].sum()) for count in counts.values())
+        if most >= _MIN_IN_A_PART:
+            yield int(counts[0, 0][part].sum()) / most
 
 
 def _rim(shades: np.ndarray, hashes: np.ndarray, book: TileBook) -> tuple[float, str]:
@@ -124,18 +137,3 @@ def _rim(shades: np.ndarray, hashes: np.ndarray, book: TileBook) -> tuple[float,
         if usual >= _USUAL_AT_THE_RIM and pictures >= _MIN_PICTURES:
             found.append((share / float(usual), name))
     return min(found)
-
-
-def _reason(
-    shares: dict[tuple[int, int], float], shift: tuple[int, int], fit: float, rim: float, side: str
-) -> str:
-    if max(shares.values()) < _FLOOR:
-        return (
-            f"only {shares[0, 0]:.1%} of the tiles are tiles of the game: another picture, or a wrong scale"
-        )
-    if shift != (0, 0) and shares[shift] > 2 * shares[0, 0]:
-        right, down = shift
-        return f"the game's tiles lie {right:+d} px across and {down:+d} px down of where they should: move the rectangle"
-    if fit <= rim:
-        return "the game's tiles show in a part of the picture only: the scale is wrong"
-    return f"no tiles of the game at the {side}: the rectangle reaches beyond the game there"

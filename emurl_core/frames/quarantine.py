@@ -62,7 +62,8 @@ def check_frames(plan: CheckPlan, folder: Path, home: Path, below: float) -> dic
 
     Returns:
         `quarantined`, `emulator_check` (passed, failed, cannot tell, left out), `emulator_check_reason`,
-        `emulator_check_score` (the worst segment's, None without one) and `emulator_check_segments`.
+        `emulator_check_score` (the worst segment's, None without one) and `emulator_check_segments`; `review` is set when
+        quarantined.
     """
     if plan.game is None:
         return _facts("left out", plan.left_out)
@@ -93,9 +94,10 @@ def _conclusion(results: dict[int, CheckResult], manual: set[int]) -> dict[str, 
     verdict = "failed" if wrong else "passed" if scores else "cannot tell"
     if verdict == "cannot tell":
         reason = next((r.reason for r in results.values()), "no frames")
-    return _facts(verdict, reason, bool(overruled), min(scores, default=None)) | {
-        "emulator_check_segments": {str(i): r.as_dict() for i, r in sorted(results.items())}
-    }
+    facts = _facts(verdict, reason, bool(overruled), min(scores, default=None))
+    facts["emulator_check_segments"] = {str(i): r.as_dict() for i, r in sorted(results.items())}
+    # Whatever the finder thought of it, somebody should look.
+    return facts | ({"review": True} if overruled else {})
 
 
 def _facts(

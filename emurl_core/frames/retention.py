@@ -83,7 +83,7 @@ def circumstances(video: Artifact, config: FramesConfig) -> str:
     """Changes when the video, the finder, a setting of it or the crop given by hand does."""
     name = PurePosixPath(unquote(urlparse(str(video.facts.get("url", ""))).path)).name
     manual = read_manual_crops(Path(config.crop_config)).of(video.partition or video.version, name)
-    settings = config.model_dump(mode="json", exclude={"crop_config"})
+    settings = config.model_dump(mode="json", exclude={"crop_config", "decode_threads"})
     told = json.dumps([video.id, CODE_VERSION, settings, fingerprint(manual)], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 

@@ -218,9 +218,8 @@ def _mapped(path: Path, rows: int) -> np.ndarray:
         raise ArtifactError(
             f"cannot read {path} ({error}), expected packed frames; extract its video again"
         ) from error
-    if (version, shape, kind) != ((1, 0), (rows, PACKED_BYTES), np.uint8) or len(
-        data
-    ) != begin + rows * PACKED_BYTES:
+    expected = (1, 0), (rows, PACKED_BYTES), np.dtype(np.uint8), begin + rows * PACKED_BYTES
+    if (version, shape, kind, len(data)) != expected:
         raise ArtifactError(
             f"found {shape} {kind} in {len(data)} bytes of {path}, expected ({rows}, {PACKED_BYTES}) uint8: "
             "the file is damaged; extract its video again"

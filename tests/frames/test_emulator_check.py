@@ -217,6 +217,7 @@ def test_a_wrong_crop_is_quarantined_and_the_dataset_leaves_it_out(
         draft.facts |= {"video_sha256": "0", "run_id": "other"}
     wrong = context.store.get("frames", "wrong", "wrong")
     assert wrong.facts["quarantined"] is True
+    assert wrong.facts["review"] is True
     assert "-1 px across" in wrong.facts["emulator_check_reason"]
 
     table = runs(VideoLink(run_id="r", source="s", game="embedded", url="file:///x.mp4"))
@@ -230,3 +231,15 @@ def test_a_wrong_crop_is_quarantined_and_the_dataset_leaves_it_out(
     assert {v["video_id"] for v in everything.facts["videos"]} == {"run", "wrong"}
     with pytest.raises(EmptyDatasetError, match="1 more are quarantined"):
         build_dataset([wrong], table, DatasetConfig(**shares), context)
+
+
+def test_a_book_that_knows_few_tiles_of_the_game_still_tells_right_from_wrong(played: np.ndarray) -> None:
+    none = play_for_tiles(GAME, emulators=1, steps=30)
+    verdict = judge_frames(moved(played, 1, 0), none)
+    assert verdict.score is None
+    assert not verdict.quarantined
+    assert "random play" in verdict.reason
+    few = play_for_tiles(GAME, emulators=1, steps=60)
+    assert len(few.hashes) < 150
+    assert not judge_frames(played, few).quarantined
+    assert judge_frames(moved(played, 1, 0), few).quarantined

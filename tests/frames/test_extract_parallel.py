@@ -68,6 +68,7 @@ def test_a_killed_extraction_goes_on_where_it_was_and_makes_the_same_bytes(
         assert time.monotonic() < deadline, "the killed command's processes work on"
         time.sleep(0.05)
     first = published(home)
+    assert len(first) < 3, "the killed command's processes finished everything"
     before = {v: (a.path / "artifact.json").read_bytes() for v, a in first.items()}
 
     assert emurl("extract", "--parallel", "2") == 0
@@ -96,6 +97,7 @@ def test_bad_videos_stop_no_other_and_show_in_the_exit_status(
     out = capsys.readouterr().out
     assert len(published(home)) == 3
     assert "3 cut, 2 failed" in out
+    assert "its process ended" not in out
     assert "[5/5]" in out
     for artifact in bad:
         (line,) = [k for k in out.splitlines() if f"] {artifact.partition}: " in k]

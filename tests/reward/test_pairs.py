@@ -50,6 +50,17 @@ def test_a_pair_is_two_moments_of_one_run_the_earlier_first():
     assert later.max() > 395
 
 
+def test_frames_that_differ_in_a_single_pixel_are_a_pair():
+    class OnePixel(Numbered):
+        def shades(self, rows: np.ndarray) -> np.ndarray:
+            frames = np.zeros((len(rows), 144, 160), np.uint8)
+            frames[rows == 1, 77, 99] = 1
+            return frames
+
+    pairs = PairSampler([run_of(0, 2)], OnePixel(), 8, 0.5, seed=1).draw(0)
+    assert (pairs.earlier.sum(), pairs.later.sum()) == (0, 8)
+
+
 def test_half_of_the_pairs_lie_close_together():
     def close(share: float) -> float:
         gaps = PairSampler([run_of(0, 1000)], Numbered(), 2000, share, seed=1).draw(0).gap_frames

@@ -328,7 +328,13 @@ def test_ctrl_c_ends_at_once_and_keeps_the_part(server, desk, link, tmp_path):
     one = link("/run.mp4")
     desk.runs(one)
     child = subprocess.Popen(
-        [sys.executable, "-m", "emurl_core.cli", "--home", str(desk.context.store.home), "download", *QUICK],
+        # Under a shell's background job SIGINT is ignored, by children too.
+        [
+            sys.executable,
+            "-c",
+            "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from emurl_core.cli import main; main()",
+            *("--home", str(desk.context.store.home), "download", *QUICK),
+        ],
         stderr=subprocess.PIPE,
     )
     part = desk.context.store.home / "work" / "video" / one.video_id / one.row_hash / "video.mp4.part"

@@ -61,7 +61,8 @@ class VideoServer:
 
     def __init__(self) -> None:
         self.pages: dict[str, Page] = {}
-        self.log: list[Asked] = []
+        self._log: list[Asked] = []
+        self._open = 0
         self.closing = threading.Event()
         self._lock = threading.Lock()
         outer = self
@@ -86,6 +87,14 @@ class VideoServer:
     def url(self, path: str) -> str:
         return self.address + path
 
+    @property
+    def log(self) -> list[Asked]:
+        """What was asked, once every answer is through: a client may be done before its answer is noted here."""
+        until = time.monotonic() + 2
+        while self._open and time.monotonic() < until:
+            time.sleep(0.005)
+        return list(self._log)
+
     def asked(self, path: str) -> list[Asked]:
         """The requests for a path."""
         return [a for a in self.log if a.path.split("?")[0] == path]
@@ -105,6 +114,7 @@ class VideoServer:
             handler.path.split("?")[0], Page(status=404, body=b"no such page", kind="text/plain")
         )
         with self._lock:
+            self._open += 1
             page.asked += 1
             nth = page.asked
         sent, status = 0, page.status if nth <= page.times else 200
@@ -114,9 +124,11 @@ class VideoServer:
             pass
         finally:
             headers = {k.lower(): v for k, v in handler.headers.items()}
-            self.log.append(
-                Asked(time.monotonic(), handler.path, handler.headers.get("Range"), status, sent, headers)
-            )
+            with self._lock:
+                self._log.append(
+                    Asked(time.monotonic(), handler.path, handler.headers.get("Range"), status, sent, headers)
+                )
+                self._open -= 1
 
     def _send(self, handler: BaseHTTPRequestHandler, page: Page, status: int, nth: int) -> tuple[int, int]:
         body, start = page.body if status == 200 else b"", 0

@@ -1,8 +1,4 @@
-"""The stages as commands: each class is one `emurl <command>`, its fields are its options.
-
-What a command does is one call of the stage's function. How the command line is read is in `emurl_core.cli`; commands
-that need the orchestrator (`demo`, `ui`) come from `emurl_pipeline`.
-"""
+"""From a source to frames: scrape, download, outcomes, videos, extract, crops, crops-report."""
 
 import json
 import logging
@@ -14,14 +10,11 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from emurl_core.artifacts import Artifact, ArtifactError, ArtifactStore
-from emurl_core.dynamics import DynamicsConfig, train_dynamics
-from emurl_core.evaluation import EvaluationConfig, evaluate
+from emurl_core.artifacts import ArtifactError, ArtifactStore
+from emurl_core.commands.command import FLAT, Command, say
 from emurl_core.frames import (
-    DatasetConfig,
     FramesConfig,
     Segment,
-    build_dataset,
     extract_file,
     find_screens,
 )
@@ -32,48 +25,33 @@ from emurl_core.frames.parallel import Job, Read, available_cores, cut_all
 from emurl_core.frames.reading_bar import ReadingBar
 from emurl_core.frames.retention import kept_files, prune
 from emurl_core.game import GameConfig
-from emurl_core.lineage import as_text, descendants, summary
-from emurl_core.policy import PolicyConfig, train_policy
-from emurl_core.reward import RewardConfig, train_reward
-from emurl_core.runtime import RuntimeConfig
 from emurl_core.sources.collect import Result, collect
 from emurl_core.sources.collect import summary as outcome_counts
 from emurl_core.sources.download import DownloadConfig, find_link
 from emurl_core.sources.estimate import estimate, require_room
 from emurl_core.sources.links import read_links
 from emurl_core.sources.outcomes import OutcomeBook, as_rows, counts
-from emurl_core.sources.scrape import ScrapeConfig, scrape, video_ids
+from emurl_core.sources.scrape import ScrapeConfig, scrape
 from emurl_core.stage import StageContext
-from emurl_core.tokenizer import TokenizerConfig, train_tokenizer
-from emurl_core.validation import validate
 
 _log = logging.getLogger(__name__)
-_FLAT = tyro.conf.arg(name="")
-
-
-class Command:
-    """Something `emurl` does."""
-
-    def run(self, store: ArtifactStore) -> int:
-        """Do it; the exit status."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class Scrape(Command):
     """List the speedruns of a source."""
 
-    config: Annotated[ScrapeConfig, _FLAT]
+    config: Annotated[ScrapeConfig, FLAT]
 
     def run(self, store: ArtifactStore) -> int:
-        return _say(scrape(self.config, StageContext(store)))
+        return say(scrape(self.config, StageContext(store)))
 
 
 @dataclass(frozen=True)
 class Download(Command):
     """Bring the videos of the last scrape in and check that each is whole."""
 
-    config: Annotated[DownloadConfig, _FLAT]
+    config: Annotated[DownloadConfig, FLAT]
     videos: tyro.conf.Positional[tuple[str, ...]] = ()
     """Ids of videos; none means all."""
     parallel: int = 4
@@ -162,7 +140,7 @@ class Videos(Command):
 class Extract(Command):
     """Cut frames out of videos: of downloaded ones by id, or of one file into a folder with --out."""
 
-    config: Annotated[FramesConfig, _FLAT]
+    config: Annotated[FramesConfig, FLAT]
     game: GameConfig
     download: Annotated[DownloadConfig, tyro.conf.Suppress]
     videos: tyro.conf.Positional[tuple[str, ...]] = ()
@@ -229,7 +207,7 @@ class Extract(Command):
 class Crops(Command):
     """Find the game screen in video files and print where it is."""
 
-    config: Annotated[FramesConfig, _FLAT]
+    config: Annotated[FramesConfig, FLAT]
     videos: tyro.conf.Positional[tuple[Path, ...]]
     """Video files."""
     json: bool = False
@@ -263,131 +241,6 @@ class CropsReport(Command):
     def run(self, store: ArtifactStore) -> int:
         print(write_crop_report(store, Path(self.config.crop_config)))
         return 0
-
-
-@dataclass(frozen=True)
-class Dataset(Command):
-    """Pin the frames of all extracted videos of the last scrape, with their split."""
-
-    config: Annotated[DatasetConfig, _FLAT]
-
-    def run(self, store: ArtifactStore) -> int:
-        runs = store.get("speedrun_runs")
-        found = [store.find("frames", partition=video) for video in video_ids(runs)]
-        return _say(
-            build_dataset([f for f in found if f is not None], runs, self.config, StageContext(store))
-        )
-
-
-@dataclass(frozen=True)
-class Tokenizer(Command):
-    """Learn to see: train the VQ tokenizer on the current dataset."""
-
-    config: Annotated[TokenizerConfig, _FLAT]
-    game: GameConfig
-    runtime: RuntimeConfig
-
-    def run(self, store: ArtifactStore) -> int:
-        context = StageContext(store, runtime=self.runtime)
-        return _say(train_tokenizer(store.get("frame_dataset"), self.config, context, self.game))
-
-
-@dataclass(frozen=True)
-class Dynamics(Command):
-    """Learn what comes next: train the dynamics transformer on the current dataset's tokens."""
-
-    config: Annotated[DynamicsConfig, _FLAT]
-    runtime: RuntimeConfig
-
-    def run(self, store: ArtifactStore) -> int:
-        context = StageContext(store, runtime=self.runtime)
-        return _say(train_dynamics(store.get("frame_dataset"), store.get("tokenizer"), self.config, context))
-
-
-@dataclass(frozen=True)
-class Reward(Command):
-    """Learn what progress is: train the reward model on the current dataset."""
-
-    config: Annotated[RewardConfig, _FLAT]
-    runtime: RuntimeConfig
-
-    def run(self, store: ArtifactStore) -> int:
-        return _say(
-            train_reward(store.get("frame_dataset"), self.config, StageContext(store, runtime=self.runtime))
-        )
-
-
-@dataclass(frozen=True)
-class Policy(Command):
-    """Learn to play: train the policy by PPO on the learned reward."""
-
-    config: Annotated[PolicyConfig, _FLAT]
-    game: GameConfig
-    runtime: RuntimeConfig
-
-    def run(self, store: ArtifactStore) -> int:
-        context = StageContext(store, runtime=self.runtime)
-        inputs = store.get("tokenizer"), store.get("dynamics"), store.get("reward_model")
-        return _say(train_policy(*inputs, self.config, self.game, context))
-
-
-@dataclass(frozen=True)
-class Evaluate(Command):
-    """Play from power-on: the current policy beside its baselines."""
-
-    config: Annotated[EvaluationConfig, _FLAT]
-    game: GameConfig
-    runtime: RuntimeConfig
-
-    def run(self, store: ArtifactStore) -> int:
-        context = StageContext(store, runtime=self.runtime)
-        return _say(evaluate(store.get("policy"), self.config, self.game, context))
-
-
-@dataclass(frozen=True)
-class Validate(Command):
-    """Check that a long run can work before it starts: ROM, device, disk, data, speed."""
-
-    game: GameConfig
-    runtime: RuntimeConfig
-
-    def run(self, store: ArtifactStore) -> int:
-        findings = validate(self.game, self.runtime, store)
-        for finding in findings:
-            print(f"{finding.verdict:<5} {finding.check:<16} {finding.message}")
-        return int(any(f.verdict == "FAIL" for f in findings))
-
-
-@dataclass(frozen=True)
-class Lineage(Command):
-    """Tell which videos, frames, datasets and settings an artifact was built from."""
-
-    kind: tyro.conf.Positional[str]
-    """For example reward_model, policy, frame_dataset, or video and frames with --partition."""
-    version: tyro.conf.Positional[str | None] = None
-    """A version or the start of one; the current one if left out."""
-    partition: str | None = None
-    """Video id, for the kinds that have one artifact a video."""
-    built: bool = False
-    """Tell what was built from it instead."""
-    json: bool = False
-    """Print JSON instead of text."""
-
-    def run(self, store: ArtifactStore) -> int:
-        if self.built:
-            ids = [a.id for a in descendants(store, self.kind, self.partition)]
-            print(json.dumps(ids, indent=1) if self.json else "\n".join(ids) or "nothing was built from it")
-            return 0
-        artifact = store.get(self.kind, self.version, self.partition)
-        print(json.dumps(summary(artifact), indent=1) if self.json else as_text(artifact))
-        return 0
-
-
-def _say(artifact: Artifact) -> int:
-    print(f"{artifact.id}  {artifact.path}")
-    for name, value in artifact.metrics.items():
-        print(f"  {name:<48} {value:.4g}")
-    return 0
 
 
 def _segment(segment: Segment) -> dict[str, Any]:

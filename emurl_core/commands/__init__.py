@@ -1,0 +1,29 @@
+"""The stages as commands: each class is one `emurl <command>`, its fields are its options.
+
+What a command does is one call of the stage's function. How the command line is read is in `emurl_core.cli`; commands
+that need the orchestrator (`demo`, `ui`) come from `emurl_pipeline`.
+"""
+
+from emurl_core.commands.asking import Lineage, Validate
+from emurl_core.commands.collecting import Crops, CropsReport, Download, Extract, Outcomes, Scrape, Videos
+from emurl_core.commands.command import Command
+from emurl_core.commands.learning import Dataset, Dynamics, Evaluate, Policy, Reward, Tokenizer
+
+__all__ = [
+    "Command",
+    "Crops",
+    "CropsReport",
+    "Dataset",
+    "Download",
+    "Dynamics",
+    "Evaluate",
+    "Extract",
+    "Lineage",
+    "Outcomes",
+    "Policy",
+    "Reward",
+    "Scrape",
+    "Tokenizer",
+    "Validate",
+    "Videos",
+]

@@ -22,6 +22,8 @@ class Unscaler:
         self.chroma_box = (slice(top // 2, bottom // 2), slice(left // 2, right // 2))
         self._up = _up(rect, kernel, left, top, right, bottom)
         self._luma = _pair(*self._up)
+        # The video's pixels that show the game, within the box.
+        self._inside = tuple(_span(up) for up in self._up)
         half = Rect(rect.x / 2, rect.y / 2, rect.w / 2, rect.h / 2)
         # Chroma was averaged over 2×2 pixels before it was stored, whatever scaled the picture.
         soft: Kernel = "area" if kernel in ("nearest", "area") else "linear"
@@ -34,20 +36,29 @@ class Unscaler:
 
     def misfit(self, picture: Picture) -> float:
         """The share of detail that no Game Boy picture explains: small for a game, near 1 for anything else."""
-        seen = picture.y[self.luma_box].astype(np.float32)
+        rows, columns = self._inside
         up_y, up_x = self._up
-        down, across = self._luma
-        rest = seen - up_y @ (down @ seen @ across) @ up_x.T
-        inside = np.ix_(up_y.any(1), up_x.any(1))
-        seen, rest = seen[inside], rest[inside]
-        detail = np.square(np.diff(seen, axis=0)).mean() + np.square(np.diff(seen, axis=1)).mean() + 2.0
-        return float(np.square(rest).mean() / detail)
+        rest = up_y[rows] @ self.luma(picture) @ up_x[columns].T
+        seen = picture.y[self.luma_box][rows, columns].astype(np.float32)
+        rest -= seen
+        detail = _mean_square(seen[1:] - seen[:-1]) + _mean_square(seen[:, 1:] - seen[:, :-1]) + 2.0
+        return _mean_square(rest) / detail
 
     def yuv(self, picture: Picture) -> np.ndarray:
         """`(3, 144, 160) float32`."""
         down, across = self._chroma
         chroma = [down @ c[self.chroma_box].astype(np.float32) @ across for c in (picture.u, picture.v)]
         return np.stack([self.luma(picture), *chroma])
+
+
+def _span(up: np.ndarray) -> slice:
+    used = np.flatnonzero(up.any(1))
+    return slice(int(used[0]), int(used[-1]) + 1)
+
+
+def _mean_square(values: np.ndarray) -> float:
+    flat = values.ravel()
+    return float(flat @ flat) / flat.size
 
 
 def _up(

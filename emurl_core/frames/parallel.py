@@ -161,6 +161,8 @@ def _work(pipe: Connection, job: Job) -> None:
         while True:
             video = pipe.recv()
             pipe.send(cut_one(video, job, _watch(pipe, video)))
+    # It ends by itself now: an exit raised while Python shuts down would only print a traceback.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _watch(pipe: Connection, video: str) -> Callable[[float], None]:

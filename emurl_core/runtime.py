@@ -90,6 +90,15 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
+def slow_bar(**settings: Any) -> Any:
+    """A `tqdm` bar on stderr for work that takes minutes: a terminal gets a bar, a log file a line every half minute."""
+    terminal = sys.stderr.isatty()
+    pause_s = {"mininterval": 0.5, "delay": 1.0} if terminal else {"mininterval": 30.0, "delay": 30.0}
+    return tqdm(
+        file=sys.stderr, dynamic_ncols=terminal, ascii=not terminal, leave=False, **pause_s, **settings
+    )
+
+
 def track(total: int, description: str, start: int = 0) -> Iterator[int]:
     """Count from `start` to `total`, showing progress and an ETA on stderr.
 

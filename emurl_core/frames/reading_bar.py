@@ -5,6 +5,8 @@ from types import TracebackType
 
 from tqdm import tqdm
 
+from emurl_core.runtime import slow_bar
+
 
 class ReadingBar:
     """Used as a context. A terminal gets a bar; a log file a line every half minute.
@@ -14,17 +16,10 @@ class ReadingBar:
     """
 
     def __init__(self, lengths_s: dict[str, float]) -> None:
-        terminal = sys.stderr.isatty()
         self._left = dict(lengths_s)
-        self._bar = tqdm(
+        self._bar = slow_bar(
             desc="reading",
             total=sum(lengths_s.values()),
-            file=sys.stderr,
-            mininterval=0.5 if terminal else 30.0,
-            delay=1.0 if terminal else 30.0,
-            dynamic_ncols=terminal,
-            ascii=not terminal,
-            leave=False,
             bar_format="{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of video [{elapsed}<{remaining}, {rate_fmt}]",
             unit=" s of video",
         )

@@ -1,27 +1,15 @@
 """Progress of one transfer: bytes, speed and the time that is left, on stderr. Counts of steps are in `runtime.track`."""
 
-import sys
 from types import TracebackType
 
-from tqdm import tqdm
+from emurl_core.runtime import slow_bar
 
 
 class TransferBar:
     """Used as a context. A terminal gets a bar; a log file a line every half minute."""
 
     def __init__(self, name: str) -> None:
-        terminal = sys.stderr.isatty()
-        self._bar = tqdm(
-            desc=name,
-            unit="B",
-            unit_scale=True,
-            file=sys.stderr,
-            mininterval=0.5 if terminal else 30.0,
-            delay=1.0 if terminal else 30.0,
-            dynamic_ncols=terminal,
-            ascii=not terminal,
-            leave=False,
-        )
+        self._bar = slow_bar(desc=name, unit="B", unit_scale=True)
         self._first = True
 
     def __enter__(self) -> "TransferBar":

@@ -15,6 +15,8 @@ from emurl_core.screen import HEIGHT_PX, WIDTH_PX
 _GRID_ROWS = 90
 STRETCHES = (0.94, 0.97, 1.0, 1.03, 1.06)
 MIN_SCALE = 1.3
+_MARGIN = 8
+"""Cells around the picture; more than a side is thick."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ def find_candidates(activity: np.ndarray, at_most: int = 6) -> list[Candidate]:
     height, width = activity.shape
     cell = max(1, round(height / _GRID_ROWS))
     grid = cv2.resize(np.sqrt(activity), (width // cell, height // cell), interpolation=cv2.INTER_AREA)
-    integral = cv2.integral(grid).astype(np.float32)
+    integral = np.pad(cv2.integral(grid).astype(np.float32), _MARGIN, mode="edge")
     found: list[tuple[float, Rect]] = []
     rows, columns = grid.shape
     for h in range(max(8, int(MIN_SCALE * HEIGHT_PX / cell)), rows + 1, 2):
@@ -41,28 +43,30 @@ def find_candidates(activity: np.ndarray, at_most: int = 6) -> list[Candidate]:
 
 
 def _best_places(integral: np.ndarray, h: int, w: int, cell: int) -> list[tuple[float, Rect]]:
-    rows, columns = integral.shape[0] - 1, integral.shape[1] - 1
-    y = np.arange(rows - h + 1)[:, None]
-    x = np.arange(columns - w + 1)[None, :]
+    """The best three places of a rectangle of `h × w` cells.
+
+    Args:
+        integral: of the activity, with `_MARGIN` cells around it in which nothing moves.
+    """
     thick = max(1, round(0.04 * h))
+    m = _MARGIN
+    rows, columns = integral.shape[0] - 2 * m - h, integral.shape[1] - 2 * m - w
 
-    def total(y0: np.ndarray, y1: np.ndarray, x0: np.ndarray, x1: np.ndarray) -> np.ndarray:
-        # Beyond the picture nothing moves.
-        y0, y1 = np.clip(y0, 0, rows), np.clip(y1, 0, rows)
-        x0, x1 = np.clip(x0, 0, columns), np.clip(x1, 0, columns)
-        return integral[y1, x1] - integral[y0, x1] - integral[y1, x0] + integral[y0, x0]
+    def corner(y: int, x: int) -> np.ndarray:
+        return integral[m + y : m + y + rows, m + x : m + x + columns]
 
-    steps = np.stack(
-        [
-            (total(y, y + h, x, x + thick) - total(y, y + h, x - thick, x)) / (thick * h),
-            (total(y, y + h, x + w - thick, x + w) - total(y, y + h, x + w, x + w + thick)) / (thick * h),
-            (total(y, y + thick, x, x + w) - total(y - thick, y, x, x + w)) / (thick * w),
-            (total(y + h - thick, y + h, x, x + w) - total(y + h, y + h + thick, x, x + w)) / (thick * w),
-        ]
-    )
-    inside = total(y, y + h, x, x + w) / (h * w)
-    score = steps.mean(0) + 0.7 * steps.min(0) + 0.3 * inside
-    best = np.argsort(score, axis=None)[-3:]
+    def total(y0: int, y1: int, x0: int, x1: int) -> np.ndarray:
+        return corner(y1, x1) - corner(y0, x1) - corner(y1, x0) + corner(y0, x0)
+
+    left = total(0, h, 0, thick) - total(0, h, -thick, 0)
+    right = total(0, h, w - thick, w) - total(0, h, w, w + thick)
+    top = total(0, thick, 0, w) - total(-thick, 0, 0, w)
+    bottom = total(h - thick, h, 0, w) - total(h, h + thick, 0, w)
+    upright, lying = np.float32(1 / (thick * h)), np.float32(1 / (thick * w))
+    mean = (left + right) * (upright / 4) + (top + bottom) * (lying / 4)
+    least = np.minimum(np.minimum(left, right) * upright, np.minimum(top, bottom) * lying)
+    score = mean + 0.7 * least + total(0, h, 0, w) * np.float32(0.3 / (h * w))
+    best = np.argpartition(score, -3, axis=None)[-3:] if score.size > 3 else np.arange(score.size)
     places = [np.unravel_index(i, score.shape) for i in best]
     return [(float(score[p]), Rect(int(p[1]) * cell, int(p[0]) * cell, w * cell, h * cell)) for p in places]
 

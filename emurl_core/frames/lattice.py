@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import LinAlgError, solveh_banded
+from scipy.linalg.lapack import dpbsv as pbsv
+from scipy.sparse import csr_matrix
 
 from emurl_core.frames.rectangle import Rect
-from emurl_core.frames.resample import RIDGE, Kernel, upsampling
+from emurl_core.frames.resample import RIDGE, Kernel, taps
 from emurl_core.screen import HEIGHT_PX, WIDTH_PX
 
 _BAND = 4
@@ -37,29 +38,40 @@ class Axis:
     """
 
     def __init__(self, lines: np.ndarray, count: int) -> None:
-        self.lines = np.ascontiguousarray(lines.T, np.float32)
+        # Around their mean, so that the sums of squares below keep their digits.
+        centred = lines.T.astype(np.float64) - lines.mean()
+        self.lines = np.ascontiguousarray(centred)
         self.count = count
+        self._squares = np.concatenate([[0.0], np.square(centred).sum(1).cumsum()])
+        self._steps = np.concatenate([[0.0], np.square(np.diff(centred, axis=0)).sum(1).cumsum()])
 
     def misfit(self, start: float, end: float, kernel: Kernel) -> float:
         """Unexplained share of detail between two edges."""
         first, last = max(0, int(np.ceil(start - 0.5))), min(len(self.lines), int(np.ceil(end - 0.5)))
         # Pixels at the rim blend with what is outside: not evidence.
         first, last = first + 1, last - 1
-        scale = (end - start) / self.count
         seen = self.lines[first:last]
-        up = upsampling(kernel, start, scale, self.count, first, last - first)
-        bands = np.zeros((_BAND, self.count), np.float32)
-        for k in range(_BAND):
-            bands[k, : self.count - k] = np.einsum("ij,ij->j", up[:, : self.count - k], up[:, k:])
-        bands[0] += RIDGE * max(1.0, scale)
-        try:
-            values = solveh_banded(bands, up.T @ seen, lower=True, check_finite=False, overwrite_b=True)
-        except LinAlgError:
+        scale = (end - start) / self.count
+        columns, weights = taps(kernel, start, scale, self.count, first, last - first)
+        ridge = RIDGE * max(1.0, scale)
+        blend = csr_matrix(
+            (weights.ravel(), columns.ravel(), np.arange(0, columns.size + 1, columns.shape[1])),
+            (last - first, self.count),
+        )
+        wanted = blend.T @ seen
+        _, values, failed = pbsv(_bands(columns, weights, self.count, ridge), wanted, lower=1)
+        if failed:
             return 1.0
-        rest = seen - up @ values
-        detail = np.square(np.diff(seen, axis=0)).mean() + 1.0
+        # |seen − U v|², v being the solution of (UᵀU + ridge) v = Uᵀ seen.
+        rest = (
+            self._squares[last]
+            - self._squares[first]
+            - np.vdot(wanted, values)
+            - ridge * np.vdot(values, values)
+        )
+        detail = (self._steps[last - 1] - self._steps[first]) / (last - first - 1) / seen.shape[1] + 1.0
         freedom = max(0.05, 1 - self.count / (last - first))
-        return float(np.square(rest).mean() / freedom / detail)
+        return float(max(0.0, rest) / seen.size / freedom / detail)
 
     def search(self, start: float, end: float, reach_px: float = 1.5) -> AxisFit:
         """The best edges within `reach_px` of the given ones and the best kernel, from coarse to fine."""
@@ -98,6 +110,19 @@ class Axis:
         middle = level[:, 1:].mean(0)
         chosen = level[np.argmin(np.abs(level[:, 1:] - middle).sum(1))]
         return AxisFit(float(chosen[1]), float(chosen[2]), kernel, float(chosen[0]))
+
+
+def _bands(columns: np.ndarray, weights: np.ndarray, count: int, ridge: float) -> np.ndarray:
+    """UᵀU + ridge by its diagonal and those below it: `(4, count) float64`."""
+    one, other = np.tril_indices(columns.shape[1])
+    apart = np.abs(columns[:, one] - columns[:, other])
+    place = apart * count + np.minimum(columns[:, one], columns[:, other])
+    # Each pair of different taps stands for two products; two taps on one column are both on the diagonal.
+    twice = np.where((apart == 0) & (one != other), 2.0, 1.0)
+    bands = np.bincount(place.ravel(), (weights[:, one] * weights[:, other] * twice).ravel(), _BAND * count)
+    bands = bands.reshape(_BAND, count)
+    bands[0] += ridge
+    return bands
 
 
 def busy_lines(lumas: Sequence[np.ndarray], rect: Rect, across: bool, at_most: int = 64) -> np.ndarray:

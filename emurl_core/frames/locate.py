@@ -5,6 +5,7 @@ Cutting a video into such stretches is the work of `screen_finder`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 
@@ -71,10 +72,9 @@ def locate(lumas: Sequence[np.ndarray]) -> Found | None:
 
 def _by_outline(lumas: Sequence[np.ndarray]) -> Found | None:
     """The game by its still rim, where the lattice leaves no doubt."""
-    fits = [
-        fit_lattice(lumas, c.rect, c.contrast) for c in find_outlines(lumas) if c.contrast > _CLEAR_OUTLINE
-    ]
-    sure = [f for f in fits if f.sharpness > _SURE_LATTICE]
+    clear = [c for c in find_outlines(lumas) if c.contrast > _CLEAR_OUTLINE]
+    fits = [fit_lattice(lumas, c.rect, c.contrast, least_sharpness=_SURE_LATTICE) for c in clear]
+    sure = [f for f in fits if f is not None]
     return max(sure, key=_merit, default=None)
 
 
@@ -97,20 +97,34 @@ def _unstretched(rect: Rect, shape: tuple[int, ...]) -> list[Rect]:
     ]
 
 
-def fit_lattice(lumas: Sequence[np.ndarray], rough: Rect, contrast: float, reach_px: float = 1.5) -> Found:
-    """Refine a rectangle that is right to `reach_px`."""
+@overload
+def fit_lattice(lumas: Sequence[np.ndarray], rough: Rect, contrast: float) -> Found: ...
+@overload
+def fit_lattice(
+    lumas: Sequence[np.ndarray], rough: Rect, contrast: float, least_sharpness: float
+) -> Found | None: ...
+def fit_lattice(
+    lumas: Sequence[np.ndarray], rough: Rect, contrast: float, least_sharpness: float | None = None
+) -> Found | None:
+    """Refine a rectangle that is right to 1.5 pixels; None, and soon, where `least_sharpness` is not passed."""
     chosen = [lumas[round(i)] for i in np.linspace(0, len(lumas) - 1, min(len(lumas), _LINE_PICTURES))]
     x_axis = Axis(busy_lines(chosen, rough, across=True), counts(True))
+    x = x_axis.search(rough.x, rough.x + rough.w)
+    sharpness = _sharpness(x_axis, x)
+    if least_sharpness is not None and sharpness <= least_sharpness:
+        return None
     y_axis = Axis(busy_lines(chosen, rough, across=False), counts(False))
-    x = x_axis.search(rough.x, rough.x + rough.w, reach_px)
-    y = y_axis.search(rough.y, rough.y + rough.h, reach_px)
+    y = y_axis.search(rough.y, rough.y + rough.h)
+    sharpness = min(sharpness, _sharpness(y_axis, y))
+    if least_sharpness is not None and sharpness <= least_sharpness:
+        return None
 
     def cost(kernel: Kernel) -> float:
         return x_axis.misfit(x.start, x.end, kernel) + y_axis.misfit(y.start, y.end, kernel)
 
     kernel = min((x.kernel, y.kernel), key=cost)
     rect = Rect(x.start, y.start, x.end - x.start, y.end - y.start)
-    return Found(rect, kernel, contrast, min(_sharpness(x_axis, x), _sharpness(y_axis, y)))
+    return Found(rect, kernel, contrast, sharpness)
 
 
 def judge_rect(lumas: Sequence[np.ndarray], rect: Rect) -> Found:

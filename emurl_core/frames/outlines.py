@@ -54,18 +54,14 @@ def _pooled(steps: np.ndarray, cell: int) -> np.ndarray:
 
 
 def _best_places(down: np.ndarray, across: np.ndarray, h: int, w: int, cell: int) -> list[tuple[float, Rect]]:
-    rows, columns = down.shape[0] - 1, across.shape[1] - 1
-    y, x = np.arange(rows - h + 1)[:, None], np.arange(columns - w + 1)[None, :]
-    sides = np.stack(
-        [
-            (down[y + h, x] - down[y, x]) / h,
-            (down[y + h, x + w] - down[y, x + w]) / h,
-            (across[y, x + w] - across[y, x]) / w,
-            (across[y + h, x + w] - across[y + h, x]) / w,
-        ]
-    )
-    score = 0.7 * sides.min(0) + 0.3 * sides.mean(0)
-    best = np.argsort(score, axis=None)[-2:]
+    rows, columns = down.shape[0] - h, across.shape[1] - w
+    sides = (down[h:] - down[:-h]) / np.float32(h)
+    lying = (across[:, w:] - across[:, :-w]) / np.float32(w)
+    left, right = sides[:, :columns], sides[:, w : w + columns]
+    top, bottom = lying[:rows], lying[h : h + rows]
+    least = np.minimum(np.minimum(left, right), np.minimum(top, bottom))
+    score = 0.7 * least + 0.075 * (left + right + top + bottom)
+    best = np.argpartition(score, -2, axis=None)[-2:] if score.size > 2 else np.arange(score.size)
     places = [np.unravel_index(i, score.shape) for i in best]
     return [(float(score[p]), Rect(int(p[1]) * cell, int(p[0]) * cell, w * cell, h * cell)) for p in places]
 

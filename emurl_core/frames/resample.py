@@ -26,22 +26,30 @@ def upsampling(kernel: Kernel, start: float, scale: float, lines: int, first: in
         lines: 160 or 144.
         first, count: the video pixels wanted, by their indices.
     """
-    position = (np.arange(first, first + count) + 0.5 - start) / scale - 0.5
-    outside = (position < -0.5) | (position > lines - 0.5)
-    position = np.clip(position, -0.499999, lines - 0.500001)
+    columns, weights = taps(kernel, start, scale, lines, first, count)
     matrix = np.zeros((count, lines), np.float32)
-    rows = np.arange(count)
-    if kernel == "nearest":
-        matrix[rows, np.round(position).astype(int)] = 1
-        matrix[outside] = 0
-        return matrix
-    base = np.floor(position).astype(int)
-    for offset in range(-1, 3):
-        weight = _weight(kernel, np.abs(position - base - offset), scale)
-        np.add.at(matrix, (rows, np.clip(base + offset, 0, lines - 1)), weight.astype(np.float32))
-    matrix /= matrix.sum(1, keepdims=True)
-    matrix[outside] = 0
+    np.add.at(matrix, (np.arange(count)[:, None], columns), weights)
     return matrix
+
+
+def taps(
+    kernel: Kernel, start: float, scale: float, lines: int, first: int, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """U by what is not zero in it: each video pixel's Game Boy pixels `(count, t) int64` and their weights, `float32`.
+
+    A column may come twice in a row: its weights add up. Arguments as for `upsampling`.
+    """
+    position = (np.arange(first, first + count) + 0.5 - start) / scale - 0.5
+    inside = (position >= -0.5) & (position <= lines - 0.5)
+    position = np.clip(position, -0.499999, lines - 0.500001)
+    if kernel == "nearest":
+        return np.round(position).astype(np.int64)[:, None], inside.astype(np.float32)[:, None]
+    base = np.floor(position).astype(np.int64)
+    offsets = np.arange(-1, 3)
+    columns = base[:, None] + offsets
+    weights = _weight(kernel, np.abs(position[:, None] - columns), scale)
+    weights *= (inside / weights.sum(1))[:, None]
+    return np.clip(columns, 0, lines - 1), weights.astype(np.float32)
 
 
 def inverse(matrix: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from emurl_core.frames.locate import Found, locate
 from emurl_core.frames.rectangle import Segment
 from emurl_core.frames.scene import Scene
 
-FINDER_VERSION = "2"
+FINDER_VERSION = "3"
 _MIN_SHARPNESS = 0.35
 """Below this a lattice fits no better than it would anywhere: a face, not a game."""
 

@@ -18,6 +18,9 @@ with warnings.catch_warnings():
 
 _CGB_FLAG = 0x143
 _CGB_ONLY = 0xC0
+_WARM_FRAMES = 30
+"""PyBoy's save states leave out something that its screen settles in the first ten frames after power-on: a state that is
+loaded before then draws its first frame differently."""
 
 
 class Emulator:
@@ -46,6 +49,7 @@ class Emulator:
         self._pyboy.set_emulation_speed(0)
         self._screen = self._pyboy.screen.ndarray
         self._held: set[Button] = set()
+        self._settled = False
         self.frames = 0
         """Frames emulated since power-on or since the state loaded last."""
 
@@ -113,6 +117,9 @@ class Emulator:
 
     def load_state(self, state: bytes) -> None:
         """Go back to a saved instant, with no button held. Raises ValueError when `state` is not one."""
+        if not self._settled:
+            self.tick(_WARM_FRAMES)
+            self._settled = True
         try:
             self._pyboy.load_state(io.BytesIO(state))
         except (utils.PyBoyException, EOFError, IndexError, OverflowError, TypeError) as error:

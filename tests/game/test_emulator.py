@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from emurl_core.game.emulator import Emulator
+from emurl_core.game.registry import GameConfig, open_game
 from emurl_core.screen import SHADE_TO_GREY, Button
 
 BOOT_FRAMES = 90
@@ -143,3 +144,15 @@ def test_a_colour_only_game_still_gives_four_shades(tiny_rom):
         for _ in range(5):
             assert emulator.step(Button.A).max() <= 3
         assert emulator.rgb().shape == (144, 160, 3)
+
+
+def test_a_state_goes_on_alike_in_a_machine_that_was_just_switched_on():
+    rom = open_game(GameConfig()).rom
+    with Emulator(rom) as played:
+        for _ in range(8):
+            played.step(Button.A)
+        state = played.save_state()
+        with Emulator(rom) as fresh:
+            fresh.load_state(state)
+            np.testing.assert_array_equal(fresh.step(Button.A), played.step(Button.A))
+            assert fresh.save_state() == played.save_state()

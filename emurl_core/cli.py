@@ -80,9 +80,14 @@ def _subcommands(profile: Profile) -> Any:
         "tokenizer": c.Tokenizer(profile.tokenizer, profile.game, profile.runtime),
         "dynamics": c.Dynamics(profile.dynamics, profile.runtime),
         "reward": c.Reward(profile.reward, profile.runtime),
+        "compare-rewards": c.CompareRewards(
+            profile.reward_comparison, profile.reward, profile.game, profile.runtime
+        ),
+        "reward-truth": c.RewardTruth(profile.reward_truth, profile.game, profile.runtime),
+        "ood": c.Ood(profile.ood, profile.game, profile.runtime),
         "policy": c.Policy(profile.policy, profile.game, profile.runtime),
         "evaluate": c.Evaluate(profile.evaluation, profile.game, profile.runtime),
-        "validate": c.Validate(profile.game, profile.runtime),
+        "validate": c.Validate(profile.validation, profile.game, profile.runtime, profile),
         "lineage": c.Lineage(tyro.MISSING),
     }
     parts: list[Any] = [

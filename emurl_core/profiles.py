@@ -21,15 +21,17 @@ from pydantic import ValidationError
 
 from emurl_core.configuration import StageConfig
 from emurl_core.dynamics import DynamicsConfig
-from emurl_core.evaluation import EvaluationConfig
+from emurl_core.evaluation import EvaluationConfig, RewardComparisonConfig, RewardTruthConfig
 from emurl_core.frames import DatasetConfig, FramesConfig
 from emurl_core.game import GameConfig
+from emurl_core.ood import OODConfig
 from emurl_core.policy import PolicyConfig
 from emurl_core.reward import RewardConfig
 from emurl_core.runtime import RuntimeConfig
 from emurl_core.sources.download import DownloadConfig
 from emurl_core.sources.scrape import ScrapeConfig
 from emurl_core.tokenizer import TokenizerConfig
+from emurl_core.validation import ValidationConfig
 
 PROFILE_VARIABLE = "EMURL_PROFILE"
 PACKAGED = Path(__file__).parent / "profiles"
@@ -47,8 +49,12 @@ class Profile(StageConfig):
     tokenizer: TokenizerConfig = TokenizerConfig()
     dynamics: DynamicsConfig = DynamicsConfig()
     reward: RewardConfig = RewardConfig()
+    reward_comparison: RewardComparisonConfig = RewardComparisonConfig()
+    reward_truth: RewardTruthConfig = RewardTruthConfig()
+    ood: OODConfig = OODConfig()
     policy: PolicyConfig = PolicyConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    validation: ValidationConfig = ValidationConfig()
 
 
 def load_profile(name_or_path: str | Path | None = None) -> Profile:

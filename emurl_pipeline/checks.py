@@ -33,3 +33,10 @@ class Check:
             severity=severity,
             description=self.description,
         )
+
+
+def passes_gate(model: Artifact) -> tuple[bool, Mapping[str, Any]]:
+    """The verdict that a stage itself wrote, what it fell short of, and the numbers over all held-out frames."""
+    seen: dict[str, Any] = {k: float(v) for k, v in model.metrics.items() if k.count("/") == 1}
+    asked = {"gate": str(model.facts["gate"]), "missed": "; ".join(model.facts["gate_missed"])}
+    return bool(model.facts["gate_passed"]), asked | seen

@@ -9,15 +9,37 @@ from pathlib import Path
 import dagster as dg
 
 from emurl_core.profiles import Profile, load_profile
-from emurl_pipeline.assets import dynamics, evaluation, frames, policy, reward, sources, tokenizer
+from emurl_pipeline.assets import (
+    dynamics,
+    evaluation,
+    frames,
+    ood,
+    policy,
+    reward,
+    sources,
+    tokenizer,
+    validation,
+)
 from emurl_pipeline.resources import DataHome, settings_resource
 from emurl_pipeline.tracking import MlflowTracking
 
-STAGES = (sources, frames, tokenizer, dynamics, reward, policy, evaluation)
+STAGES = (sources, frames, tokenizer, dynamics, reward, ood, policy, evaluation)
 PER_VIDEO = ("videos", "frames")
-FROM_DATASET = ("frame_dataset", "tokenizer", "dynamics", "reward_model", "policy", "evaluation")
+FROM_DATASET = (
+    "frame_dataset",
+    "tokenizer",
+    "dynamics",
+    "reward_model",
+    "ood_detector",
+    "policy",
+    "evaluation",
+)
 ASSETS = ("speedrun_runs", *PER_VIDEO, *FROM_DATASET)
-"""Everything that can be materialized, in an order that works."""
+"""Everything that `emurl run` materializes, in an order that works."""
+STEPS = (*ASSETS, *validation.BEFORE)
+"""And the checks that run by themselves, between two of them."""
+ON_REQUEST = ("reward_comparison", "reward_truth")
+"""What can be materialized too, by asking for it: judgements that nothing is built on."""
 
 
 def build(
@@ -35,11 +57,13 @@ def build(
     chosen = profile if isinstance(profile, Profile) else load_profile(profile)
     return dg.Definitions(
         assets=[asset for stage in STAGES for asset in stage.assets(chosen)],
+        asset_checks=validation.checks(chosen),
         resources={
             "data": DataHome(home=str(home) if home else ""),
             "mlflow": mlflow or MlflowTracking(),
             "runtime": settings_resource(chosen.runtime),
             "game": settings_resource(chosen.game),
+            "reward": settings_resource(chosen.reward),
         },
         jobs=[
             dg.define_asset_job("scrape", ["speedrun_runs"], description="List the speedruns again."),

@@ -12,9 +12,12 @@ REFERENCE_SECONDS = {
     "videos": 90,
     "frames": 130,
     "frame_dataset": 1,
+    "training_ready": 8,
     "tokenizer": 160,
     "dynamics": 60,
     "reward_model": 85,
+    "policy_ready": 8,
+    "ood_detector": 12,
     "policy": 190,
     "evaluation": 20,
 }

@@ -20,6 +20,7 @@ STAGES = {
     "tokenizer": "Tokenizer",
     "dynamics": "Dynamics",
     "reward_model": "Reward model",
+    "ood_detector": "Out-of-distribution detector",
     "policy": "Policy",
     "evaluation": "Evaluation",
 }

@@ -17,7 +17,7 @@ from emurl_core.artifacts import ArtifactStore
 from emurl_core.profiles import Profile
 from emurl_core.sources.estimate import estimate, require_room
 from emurl_core.sources.links import read_links
-from emurl_pipeline.definitions import ASSETS, FROM_DATASET, PER_VIDEO
+from emurl_pipeline.definitions import FROM_DATASET, PER_VIDEO, STEPS
 from emurl_pipeline.freshness import outdated_videos
 from emurl_pipeline.instance import HEADLESS_TAG
 from emurl_pipeline.progress import Progress
@@ -105,7 +105,7 @@ class GraphRunner:
 
     def _see(self, entry: EventLogEntry, partition: str | None) -> None:
         event = entry.dagster_event
-        if event is None or event.step_key not in ASSETS:
+        if event is None or event.step_key not in STEPS:
             return
         stage = event.step_key
         if event.event_type == DagsterEventType.STEP_START:

@@ -79,6 +79,28 @@ SCORES: dict[str, tuple[Score, ...]] = {
         ),
         Score("progress gained by a running timer, at most 0.01", "test/timer_gain", {}),
     ),
+    "ood_detector": (
+        *(
+            Score(
+                f"AUROC, {where} against unseen speedruns",
+                f"test/auroc_{place}",
+                {
+                    "reconstruction": f"test/reconstruction/auroc_{place}",
+                    "rare tokens": f"test/rare_tokens/auroc_{place}",
+                    "quantisation distance": f"test/quantisation/auroc_{place}",
+                },
+            )
+            for place, where in (
+                ("grove", "grove (tiles of its own)"),
+                ("pit", "pit"),
+                ("off_path", "aside of the way on a known map"),
+            )
+        ),
+        Score("unseen speedruns' frames flagged, at most 0.02", "test/flagged_above_99", {}),
+        Score("what gains in unseen speedruns are worth", "test/mean_multiplier", {}),
+        Score("µs a frame, tokens given", "index_us_per_frame", {}),
+        Score("MB of kept frames", "index_megabytes", {}),
+    ),
     "policy": (
         Score(
             "progress gained in an episode, end of training",

@@ -25,9 +25,11 @@ DATASET = DatasetConfig(validation_share=0.3, test_share=0.3)
 TOKENIZER = TokenizerConfig(
     channels=(4, 4, 8, 8), residual_blocks=0, width=8, codes=32, steps=6, unquantised_steps=2, batch_size=4,
     validate_every=0, warmup_steps=1, emulator_share=0.0, evaluated_frames=16,
+    gate_codes_used=0.0, gate_over_kmeans=-1.0,
 )  # fmt: skip
 DYNAMICS = DynamicsConfig(
     width=16, layers=1, heads=2, feedforward=32, steps=4, batch_size=4, validate_every=0, warmup_steps=1, evaluated_clips=8,
+    gate_bits_share=100.0, gate_over_copy=-1.0, gate_changed_over_bigram=-1.0,
 )  # fmt: skip
 REWARD = RewardConfig(
     width=4, downsample=2, steps=30, batch_size=8, validate_every=0, warmup_steps=1, learning_rate=3e-3,

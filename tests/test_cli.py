@@ -18,6 +18,7 @@ STAGES = (
     "tokenizer",
     "dynamics",
     "reward",
+    "ood",
     "policy",
     "evaluate",
 )

@@ -26,8 +26,8 @@ ORDER = (
     "ood",
     "policy",
     "evaluation",
-    "profiles",
     "validation",
+    "profiles",
     "commands",
     "cli",
 )

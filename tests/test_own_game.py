@@ -158,12 +158,17 @@ steps = 20
 unquantised_steps = 5
 emulator_frames = 32
 evaluated_frames = 64
+gate_codes_used = 0.0
+gate_over_kmeans = -1.0
 [dynamics]
 width = 32
 layers = 1
 feedforward = 64
 steps = 10
 evaluated_clips = 16
+gate_bits_share = 100.0
+gate_over_copy = -1.0
+gate_changed_over_bigram = -1.0
 [reward]
 width = 4
 downsample = 4

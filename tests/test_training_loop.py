@@ -48,6 +48,7 @@ def train(
     draw: Callable[[int], Batch] = batches,
     context: StageContext | None = None,
     checkpoint_every_s: float = 1000.0,
+    validate_start: bool = False,
 ) -> tuple[Line, object]:
     work.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(config.seed)
@@ -57,6 +58,7 @@ def train(
     result = fit(
         model, draw, config, context, work, name="line",
         validate=lambda: {"loss": float(model.loss(held_out)[0])}, checkpoint_every_s=checkpoint_every_s,
+        validate_start=validate_start,
     )  # fmt: skip
     return model, result
 
@@ -140,6 +142,20 @@ def test_the_best_weights_win_and_training_stops_early(tmp_path: Path) -> None:
     assert not torch.equal(result.last["layer.0.weight"], model.layer[0].weight)
     with torch.no_grad():
         assert float(model.loss(batches(3))[0]) < 50
+
+
+def test_a_start_that_training_only_spoils_is_kept_when_it_was_looked_at(tmp_path: Path) -> None:
+    def spoiling(step: int) -> Batch:
+        batch = batches(step)
+        return {"x": batch["x"], "y": -50 * batch["y"]}
+
+    torch.manual_seed(CONFIG.seed)
+    start = Line()
+    for looked in (True, False):
+        model, result = train(tmp_path / str(looked), draw=spoiling, validate_start=looked)
+        assert (result.best_step == 0) == looked
+        assert torch.equal(model.layer[0].weight, start.layer[0].weight) == looked
+        assert result.steps == CONFIG.steps
 
 
 @pytest.mark.parametrize("poison", [float("nan"), float("inf")])

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from pydantic import BaseModel
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 
@@ -84,7 +85,12 @@ class Artifact:
                 f"{self.id}: {file}: found {found}, expected "
                 f"{'no such file' if expected is None else 'SHA-256 ' + expected['sha256']}; delete {self.path} and build it again"
             )
-        return load_file(self.path / file)
+        try:
+            return load_file(self.path / file)
+        except SafetensorError as error:
+            raise ArtifactError(
+                f"{self.id}: {file} is damaged: found what is no safetensors file ({error}); delete {self.path} and build it again"
+            ) from error
 
     def expect(self, kind: str) -> "Artifact":
         """This artifact, or ArtifactError when it is of another kind."""

@@ -7,10 +7,21 @@ that need the orchestrator (`demo`, `ui`) come from `emurl_pipeline`.
 from emurl_core.commands.asking import Lineage, Validate
 from emurl_core.commands.collecting import Crops, CropsReport, Download, Extract, Outcomes, Scrape, Videos
 from emurl_core.commands.command import Command
-from emurl_core.commands.learning import Dataset, Dynamics, Evaluate, Policy, Reward, Tokenizer
+from emurl_core.commands.learning import (
+    CompareRewards,
+    Dataset,
+    Dynamics,
+    Evaluate,
+    Ood,
+    Policy,
+    Reward,
+    RewardTruth,
+    Tokenizer,
+)
 
 __all__ = [
     "Command",
+    "CompareRewards",
     "Crops",
     "CropsReport",
     "Dataset",
@@ -19,9 +30,11 @@ __all__ = [
     "Evaluate",
     "Extract",
     "Lineage",
+    "Ood",
     "Outcomes",
     "Policy",
     "Reward",
+    "RewardTruth",
     "Scrape",
     "Tokenizer",
     "Validate",

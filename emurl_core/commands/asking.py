@@ -2,29 +2,40 @@
 
 import json
 from dataclasses import dataclass
+from typing import Annotated
 
 import tyro
 
 from emurl_core.artifacts import ArtifactStore
-from emurl_core.commands.command import Command
+from emurl_core.commands.command import FLAT, Command
 from emurl_core.game import GameConfig
 from emurl_core.lineage import as_text, descendants, summary
+from emurl_core.profiles import Profile
 from emurl_core.runtime import RuntimeConfig
-from emurl_core.validation import validate
+from emurl_core.validation import ValidationConfig, validate
 
 
 @dataclass(frozen=True)
 class Validate(Command):
-    """Check that a long run can work before it starts: ROM, device, disk, data, speed."""
+    """Check that a long run can work before it starts: ROM, device, disk, data, reward, and how long it will take."""
 
+    config: Annotated[ValidationConfig, FLAT]
     game: GameConfig
     runtime: RuntimeConfig
+    profile: Annotated[Profile, tyro.conf.Suppress]
+    json: bool = False
+    """Print JSON instead of text."""
 
     def run(self, store: ArtifactStore) -> int:
-        findings = validate(self.game, self.runtime, store)
-        for finding in findings:
-            print(f"{finding.verdict:<5} {finding.check:<16} {finding.message}")
-        return int(any(f.verdict == "FAIL" for f in findings))
+        asked = {"validation": self.config, "game": self.game, "runtime": self.runtime}
+        findings = validate(self.profile.model_copy(update=asked), store)
+        failed = sum(f.verdict == "FAIL" for f in findings)
+        if self.json:
+            print(json.dumps({"failed": failed, "findings": [f.as_dict() for f in findings]}, indent=1))
+        else:
+            for finding in findings:
+                print(f"{finding.verdict:<5} {finding.check:<16} {finding.message}")
+        return int(failed > 0)
 
 
 @dataclass(frozen=True)

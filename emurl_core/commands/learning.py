@@ -1,4 +1,4 @@
-"""From frames to an agent: dataset, tokenizer, dynamics, reward, policy, evaluate."""
+"""From frames to an agent: dataset, tokenizer, dynamics, reward, ood, policy, evaluate."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -6,13 +6,22 @@ from typing import Annotated
 from emurl_core.artifacts import ArtifactStore
 from emurl_core.commands.command import FLAT, Command, say
 from emurl_core.dynamics import DynamicsConfig, train_dynamics
-from emurl_core.evaluation import EvaluationConfig, evaluate
+from emurl_core.evaluation import (
+    EvaluationConfig,
+    RewardComparisonConfig,
+    RewardTruthConfig,
+    compare_rewards,
+    evaluate,
+    measure_reward_truth,
+)
 from emurl_core.frames import (
     DatasetConfig,
     build_dataset,
 )
 from emurl_core.game import GameConfig
+from emurl_core.ood import OODConfig, build_ood_detector
 from emurl_core.policy import PolicyConfig, train_policy
+from emurl_core.policy.agent import inputs_of
 from emurl_core.reward import RewardConfig, train_reward
 from emurl_core.runtime import RuntimeConfig
 from emurl_core.sources.scrape import video_ids
@@ -65,9 +74,56 @@ class Reward(Command):
     runtime: RuntimeConfig
 
     def run(self, store: ArtifactStore) -> int:
-        return say(
-            train_reward(store.get("frame_dataset"), self.config, StageContext(store, runtime=self.runtime))
-        )
+        context = StageContext(store, runtime=self.runtime)
+        tokenizer = store.get("tokenizer") if self.config.reads_tokens else None
+        return say(train_reward(store.get("frame_dataset"), self.config, context, tokenizer))
+
+
+@dataclass(frozen=True)
+class CompareRewards(Command):
+    """Hold the four reward models side by side, on held-out runs and against the truth. Trains those that are missing."""
+
+    config: Annotated[RewardComparisonConfig, FLAT]
+    reward: RewardConfig
+    game: GameConfig
+    runtime: RuntimeConfig
+
+    def run(self, store: ArtifactStore) -> int:
+        context = StageContext(store, runtime=self.runtime)
+        inputs = store.get("frame_dataset"), store.get("tokenizer")
+        found = compare_rewards(*inputs, self.config, self.reward, self.game, context)
+        print(f"{found.id}  {found.path}\n\n{found.facts['table_markdown']}")
+        return 0
+
+
+@dataclass(frozen=True)
+class RewardTruth(Command):
+    """Hold the current reward model against the truth on scripted, lost and random play. For evaluation only."""
+
+    config: Annotated[RewardTruthConfig, FLAT]
+    game: GameConfig
+    runtime: RuntimeConfig
+
+    def run(self, store: ArtifactStore) -> int:
+        context = StageContext(store, runtime=self.runtime)
+        reward = store.get("reward_model")
+        # A model that reads tokens needs the tokenizer it was trained with, which need not be the current one.
+        tokenizer = inputs_of(reward, store).get("tokenizer")
+        return say(measure_reward_truth(reward, self.config, self.game, context, tokenizer))
+
+
+@dataclass(frozen=True)
+class Ood(Command):
+    """Learn what speedruns show: build the detector of frames unlike all of them."""
+
+    config: Annotated[OODConfig, FLAT]
+    game: GameConfig
+    runtime: RuntimeConfig
+
+    def run(self, store: ArtifactStore) -> int:
+        context = StageContext(store, runtime=self.runtime)
+        inputs = store.get("frame_dataset"), store.get("tokenizer"), store.get("dynamics")
+        return say(build_ood_detector(*inputs, self.config, context, self.game))
 
 
 @dataclass(frozen=True)
@@ -81,7 +137,8 @@ class Policy(Command):
     def run(self, store: ArtifactStore) -> int:
         context = StageContext(store, runtime=self.runtime)
         inputs = store.get("tokenizer"), store.get("dynamics"), store.get("reward_model")
-        return say(train_policy(*inputs, self.config, self.game, context))
+        ood = store.get("ood_detector") if self.config.ood else None
+        return say(train_policy(*inputs, self.config, self.game, context, ood=ood))
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,17 @@ class DynamicsConfig(FitConfig):
     """Frames seen before the predicted one."""
     copy_gate: bool = True
     """Add a learnt scalar to the logit of the token that the same place had one frame before."""
+    temperature: float = Field(1.0, ge=0)
+    """Of the continuations that are drawn for the pictures; 0 takes the likeliest token each time."""
+    continued_frames: int = Field(8, ge=1)
+    """Frames that each of those continuations goes on for."""
+    gate_bits_share: float = Field(0.85, gt=0)
+    """The model passes its gate when it needs at most this share of the bits a frame of the better of the tables that know
+    copying or the token before, …"""
+    gate_over_copy: float = Field(0.05, ge=-1, le=1)
+    """… when it foresees tokens better than copying by this much, …"""
+    gate_changed_over_bigram: float = Field(0.10, ge=-1, le=1)
+    """… and tokens that change better than the bigram table by this much."""
     evaluated_clips: int = Field(2048, ge=1)
     """Held-out clips, evenly spaced, that the metrics are taken on at most."""
 

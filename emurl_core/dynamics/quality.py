@@ -1,12 +1,18 @@
 """How well the next frame is foreseen, on clips of speedruns the model never saw."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
+import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from emurl_core.dynamics.model import Dynamics
+from emurl_core.dynamics.baselines import TokenTables
+from emurl_core.dynamics.model import Dynamics, DynamicsConfig
 from emurl_core.screen import TOKENS
+from emurl_core.tokenizer.screens import SCREEN_TYPES
+from emurl_core.training import Demand, verdict
 
 CHUNK_CLIPS = 32
 
@@ -36,3 +42,44 @@ def prediction_metrics(model: Dynamics, clips: torch.Tensor, prefix: str) -> dic
         f"{prefix}accuracy": right / tokens,
         f"{prefix}accuracy_changed": right_changed / max(1, changed),
     }
+
+
+def metrics_by_screen(
+    model: Dynamics, tables: TokenTables, clips: torch.Tensor, types: np.ndarray
+) -> dict[str, float]:
+    """All metrics of model and tables, under `test/`; and under `test/<type>/` over the clips whose last frame is of a type.
+
+    `clips (n, context_frames + 1, 90) int64`, `types (n,) int64`: indices into `SCREEN_TYPES`.
+    """
+    found: dict[str, float] = {}
+    parts = {"test/": np.ones(len(clips), bool)}
+    parts |= {f"test/{name}/": types == i for i, name in enumerate(SCREEN_TYPES)}
+    for prefix, chosen in parts.items():
+        if chosen.any():
+            some = clips[torch.from_numpy(chosen)]
+            found |= prediction_metrics(model, some, prefix)
+            found |= tables.metrics(some[:, -2].numpy(), some[:, -1].numpy(), prefix)
+            found[f"{prefix}clips"] = float(len(some))
+    return found
+
+
+def gate(config: DynamicsConfig, metrics: Mapping[str, float]) -> dict[str, Any]:
+    """The facts `gate`, `gate_passed` and `gate_missed`."""
+    rival = min(metrics["test/copy_mix_bits_per_frame"], metrics["test/bigram_bits_per_frame"])
+    copied, changed = metrics["test/copy_accuracy"], metrics["test/bigram_accuracy_changed"]
+    return verdict(
+        [
+            Demand(
+                "test/bits_per_frame",
+                metrics["test/bits_per_frame"],
+                config.gate_bits_share * rival,
+                at_most=True,
+            ),
+            Demand("test/accuracy", metrics["test/accuracy"], copied + config.gate_over_copy),
+            Demand(
+                "test/accuracy_changed",
+                metrics["test/accuracy_changed"],
+                changed + config.gate_changed_over_bigram,
+            ),
+        ]
+    )

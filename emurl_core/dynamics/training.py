@@ -1,24 +1,29 @@
 """The dynamics stage: tokens of speedruns in, a dynamics artifact out."""
 
 import numpy as np
+import torch
 
 from emurl_core.artifacts import Artifact, Input, version_of
 from emurl_core.dynamics.baselines import TokenTables
 from emurl_core.dynamics.clips import ClipBatches, clip_starts, clips_at, spaced
+from emurl_core.dynamics.continuing import animate_continuations, continuations, draw_continuations
 from emurl_core.dynamics.model import Dynamics, DynamicsConfig
 from emurl_core.dynamics.pictures import draw_predictions
-from emurl_core.dynamics.quality import prediction_metrics
-from emurl_core.frames.dataset import FrameDataset
+from emurl_core.dynamics.quality import gate, metrics_by_screen, prediction_metrics
+from emurl_core.frames.dataset import EmptyDatasetError, FrameDataset
 from emurl_core.runtime import pick_device, seed_everything
+from emurl_core.screen import TOKENS
 from emurl_core.stage import StageContext
 from emurl_core.tokenizer.loading import load_tokenizer
+from emurl_core.tokenizer.screens import screen_types
 from emurl_core.tokenizer.token_table import token_table
 from emurl_core.training import fit
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 
 _VALIDATED_CLIPS = 256
 _PICTURED_CLIPS = 5
+_CONTINUED_CLIPS = 4
 
 
 def train_dynamics(
@@ -29,6 +34,9 @@ def train_dynamics(
     Args:
         dataset: a `frame_dataset`.
         tokenizer: makes the tokens; the model is bound to its codebook.
+
+    The artifact holds the best weights by validation, `last.safetensors` those after the last step. `facts["gate_passed"]`
+    says whether it reaches its gate; one that does not is published all the same.
 
     Raises:
         ValueError: a split has no clip, or the loss stopped being finite.
@@ -63,15 +71,15 @@ def train_dynamics(
 
     tables = TokenTables.fit(*last_two(train), tune=last_two(tuned), codes=codes)
     held_out = clips_at(tokens, test, length)
+    types = screen_types(frames.shades(test + length - 1))
     with context.store.draft(
         "dynamics", version, config=config, code_version=CODE_VERSION, inputs=inputs
     ) as draft:
         draft.save_tensors(model.state_dict())
-        draft.metrics |= prediction_metrics(model, held_out, "test/")
-        draft.metrics |= tables.metrics(*last_two(test), prefix="test/")
-        draft.metrics["test/clips"] = float(len(test))
-        draft.metrics["gate"] = float(model.gate.detach())
-        draft.facts |= {
+        draft.save_tensors(result.last, "last")
+        draft.metrics |= metrics_by_screen(model, tables, held_out, types)
+        draft.metrics["copy_gate"] = float(model.gate.detach())
+        draft.facts |= gate(config, draft.metrics) | {
             "codebook_sha256": tokenizer.facts["codebook_sha256"],
             "codes": codes,
             "parameters": sum(p.numel() for p in model.parameters()),
@@ -83,7 +91,22 @@ def train_dynamics(
         eyes = load_tokenizer(tokenizer, device)
         pictured = clips_at(tokens, _lively(tokens, test, length), length)
         draw_predictions(draft.pictures() / "predictions.png", model, eyes, pictured, config.seed)
+        longer = _long_clips(frames, tokens, config)
+        if len(longer):
+            drawn = continuations(model, eyes, longer, config.seed)
+            draw_continuations(draft.pictures() / "continuations.png", drawn)
+            animate_continuations(draft.pictures() / "continuations_moving.gif", drawn)
     return context.store.get("dynamics", version)
+
+
+def _long_clips(frames: FrameDataset, tokens: np.ndarray, config: DynamicsConfig) -> torch.Tensor:
+    """Held-out clips of `context_frames + continued_frames` frames, `(n, F, 90) int64`; none when no speedrun is long enough."""
+    length = config.context_frames + config.continued_frames
+    try:
+        starts = spaced(clip_starts(frames, "test", length), config.evaluated_clips)
+    except EmptyDatasetError:
+        return torch.zeros(0, length, TOKENS, dtype=torch.int64)
+    return clips_at(tokens, _lively(tokens, starts, length)[-_CONTINUED_CLIPS:], length)
 
 
 def _lively(tokens: np.ndarray, starts: np.ndarray, length: int) -> np.ndarray:

@@ -1,10 +1,22 @@
 """Evaluation: what a policy truly reaches from power-on, beside players that know nothing.
 
 The only stage that reads the game's RAM to judge. `evaluate` makes the artifact; `episodes` plays, `scores` counts,
-`statistics` says how sure a number is.
+`statistics` says how sure a number is. `reward_truth` and `reward_comparison` judge reward models, not policies.
 """
 
 from emurl_core.evaluation.episodes import Episode, play, replay
 from emurl_core.evaluation.evaluate import EvaluationConfig, evaluate
+from emurl_core.evaluation.reward_comparison import RewardComparisonConfig, compare_rewards
+from emurl_core.evaluation.reward_truth import RewardTruthConfig, measure_reward_truth
 
-__all__ = ["Episode", "EvaluationConfig", "evaluate", "play", "replay"]
+__all__ = [
+    "Episode",
+    "EvaluationConfig",
+    "RewardComparisonConfig",
+    "RewardTruthConfig",
+    "compare_rewards",
+    "evaluate",
+    "measure_reward_truth",
+    "play",
+    "replay",
+]

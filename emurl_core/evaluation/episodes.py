@@ -54,16 +54,20 @@ def play(
     length = np.full(game.envs, steps)
     reached: list[dict[str, int]] = [{} for _ in seeds]
     actions, true = [], [game.truth.progress.copy()]
-    measured, measured_at = [sight(frames)[1]], [0]
+    watch = sight.watch(game.envs)
+    measured, measured_at = [watch.start(sight(frames)[1])], [0]
     for step in range(1, steps + 1):
         chosen = player.act(frames)
         frames = game.step(chosen)
         lost |= game.restarted
         actions.append(chosen.astype(np.uint8))
         true.append(game.truth.progress.copy())
-        if step % measure_every == 0 or step == steps:
-            measured.append(sight(frames)[1])
-            measured_at.append(step)
+        due = step % measure_every == 0 or step == steps
+        if due or sight.needs_every_frame:
+            progress = watch.step(sight(frames)[1])
+            if due:
+                measured.append(progress)
+                measured_at.append(step)
         for i, milestone in enumerate(names):
             for row in np.flatnonzero(game.truth.reached(i)).tolist():
                 reached[row].setdefault(milestone, step)

@@ -108,7 +108,9 @@ def _draw(
     ):
         episode = shown[order[place]]
         frames = list(replay(episode, game))
-        write_gif(frames, episode.actions, trained.sight(np.stack(frames))[1], folder / f"{name}.gif", title)
+        write_gif(
+            frames, episode.actions, trained.sight.along(np.stack(frames)), folder / f"{name}.gif", title
+        )
 
 
 def _require_same_game(policy: Artifact, opened: OpenedGame) -> None:

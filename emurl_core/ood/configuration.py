@@ -26,6 +26,8 @@ class OODConfig(StageConfig):
     """What a gain is worth in frames unlike all that speedruns show."""
     evaluated_plays: int = Field(4, ge=0)
     """Plays of a lost player in the embedded game that the detector is tested on; 0 tests on speedruns only."""
+    gate_trust: float = Field(0.8, ge=0, le=1)
+    """Lowest mean multiplier on unseen speedruns that a policy may be trained with: less, and it would be paid for nothing."""
 
     @model_validator(mode="after")
     def _thresholds_in_order(self) -> "OODConfig":

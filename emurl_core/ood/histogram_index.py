@@ -7,6 +7,9 @@ Bhattacharyya's coefficient. Scrolling moves tokens about and changes few shares
 import torch
 from torch import Tensor
 
+_CHUNK = 2048
+"""Frames compared at once: bounds the memory of the table of likenesses."""
+
 
 class HistogramIndex:
     """Kept frames, and the distance to them.
@@ -58,12 +61,15 @@ class HistogramIndex:
         """`(B, 90) integer -> (B,) float32 in [0, 1]`: 0 for a frame with the same codes as a kept one, 1 with none in common.
 
         Args:
-            without: `(B, N) bool`, kept frames that do not count for a frame.
+            without: `(N,) bool`, kept frames that do not count.
         """
-        likeness = profiles(tokens, self.codes) @ self._profiles.T
-        if without is not None:
-            likeness = likeness.masked_fill(without, 0.0)
-        return (1 - likeness.topk(self._neighbours, dim=1).values.mean(1)).clamp(0, 1)
+        found = []
+        for chunk in tokens.split(_CHUNK):
+            likeness = profiles(chunk, self.codes) @ self._profiles.T
+            if without is not None:
+                likeness = likeness.masked_fill(without.to(likeness.device), 0.0)
+            found.append(1 - likeness.topk(self._neighbours, dim=1).values.mean(1))
+        return torch.cat(found).clamp(0, 1) if found else torch.zeros(0, device=tokens.device)
 
 
 def profiles(tokens: Tensor, codes: int) -> Tensor:

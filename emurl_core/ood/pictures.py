@@ -20,7 +20,7 @@ def draw_scores(path: Path, lost: OffRoute, scores: np.ndarray, test: np.ndarray
     axes = figure.add_subplot(grid[0, :])
     axes.ecdf(test, label="held-out speedruns")
     for name, there in rows:
-        axes.ecdf(scores[there], label=f"lost player, {name}")
+        axes.ecdf(scores[there], label=name.replace("_", " "))
     axes.axvspan(0.95, 0.999, alpha=0.15, color="grey")
     axes.set(
         xlabel="score: percentile of held-out speedruns, above 1 beyond all of them", ylabel="share of frames"
@@ -31,6 +31,6 @@ def draw_scores(path: Path, lost: OffRoute, scores: np.ndarray, test: np.ndarray
         for j, row in enumerate(order[np.linspace(0, len(order) - 1, _SHOWN).astype(int)]):
             cell = figure.add_subplot(grid[i, j])
             cell.imshow(shades_to_rgb(lost.frames[row]))
-            cell.set_title(f"{name if j == 0 else ''} {scores[row]:.2f}", fontsize=8)
+            cell.set_title(f"{name.replace('_', ' ') if j == 0 else ''} {scores[row]:.2f}", fontsize=8)
             cell.axis("off")
     figure.savefig(path, dpi=100)

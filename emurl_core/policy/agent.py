@@ -57,6 +57,7 @@ class Agent:
         self._policy, self._greedy = policy, greedy
         self._streams = [np.random.default_rng(seed) for seed in seeds]
         self._memory = Memory(len(seeds), policy.network.shape.frames)
+        self._watch = policy.sight.watch(len(seeds))
         self._last: np.ndarray | None = None
         self.probabilities = np.zeros((len(seeds), len(Button)), np.float32)
         """(B, 8): chances of each button in the last `act`."""
@@ -72,12 +73,14 @@ class Agent:
         Args:
             started: `(B,) bool`, episodes that begin with this frame; the first call begins all.
         """
-        tokens, self.progress = self._policy.sight(frames)
+        tokens, seen = self._policy.sight(frames)
         fresh = np.ones(len(frames), bool) if self._last is None else np.zeros(len(frames), bool)
         fresh = fresh if started is None else fresh | started
         if self._last is not None:
             self._memory.see(tokens, self._last)
         self._memory.start(tokens[fresh], fresh)
+        self.progress = self._watch.step(seen)
+        self.progress[fresh] = self._watch.start(seen[fresh], fresh)
         device = self._policy.device
         logits, values = self._policy.network(
             self._memory.stacks.to(device), self._memory.previous.to(device)
@@ -110,12 +113,11 @@ def load_policy(artifact: Artifact, store: ArtifactStore, device: torch.device |
             f"{artifact.id} does not fit this code: found {' '.join(str(error).split())}; expected the weights that its config "
             "describes: train the policy again"
         ) from error
-    look = look_with(
-        load_tokenizer(inputs["tokenizer"], device), load_reward(inputs["reward_model"], device), device
-    )
+    judge = load_reward(inputs["reward_model"], device, inputs["tokenizer"])
+    look = look_with(load_tokenizer(inputs["tokenizer"], device), judge, device)
     capacity = PolicyConfig.model_validate(artifact.config).cached_frames
     return Policy(
-        network.to(device).eval().requires_grad_(False), Sight(look, capacity), device, artifact.facts
+        network.to(device).eval().requires_grad_(False), Sight(look, capacity, judge), device, artifact.facts
     )
 
 

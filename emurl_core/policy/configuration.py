@@ -54,6 +54,10 @@ class PolicyConfig(StageConfig):
     """Progress is the mean over this many of the newest frames."""
     time_penalty: float = Field(0.0, ge=0)
     """Taken off per step, in shares of a run. Keep it below a tenth of what an expert's step gains."""
+    ood: bool = True
+    """Count gains of progress less in frames unlike all that speedruns show, when there is a detector. Losses count in full."""
+    accept_failed_gates: bool = False
+    """Train although the tokenizer, the dynamics model or the reward model is below its gate."""
     normalise_rewards: bool = True
     """Divide rewards by the running deviation of the discounted return."""
     reward_clip: float = Field(5.0, gt=0)

@@ -2,11 +2,20 @@
 
 The progress of single frames jitters by more than a step's true gain, so it is smoothed and paid out as differences over
 several steps. The differences telescope: over an episode they add up to progress at its end minus progress at its start,
-whatever lies between, so walking in a circle pays nothing. How a frame's progress is estimated is in `emurl_core.reward`.
+whatever lies between, so walking in a circle pays nothing.
+
+Where no speedrun has been, learned progress is a guess. There a gain counts a share of its worth (`emurl_core.ood`), and a
+loss counts in full. The sum then no longer telescopes exactly: it is at most progress at the end minus progress at the
+start, because each term is at most the undamped one. So a circle still earns nothing; one that leads through doubtful
+frames loses, again and again, and so does standing there while progress jitters. That is the price: going where no
+speedrun went never pays in itself, and what is gained there is paid in full only when seen again from trusted frames
+after the way down was paid for. How a frame's progress is estimated is in `emurl_core.reward`.
 """
 
 import numpy as np
 import torch
+
+from emurl_core.ood import damped
 
 
 class ProgressReward:
@@ -21,44 +30,60 @@ class ProgressReward:
     def __init__(self, envs: int, interval: int, window: int, penalty: float) -> None:
         self._interval, self._penalty = interval, penalty
         self._recent = np.zeros((envs, window), np.float64)
+        self._worth = np.ones((envs, window), np.float64)
         self._steps = np.zeros(envs, np.int64)
         self._paid = np.zeros(envs, np.float64)
 
     @property
     def progress(self) -> np.ndarray:
         """(E,) float64: smoothed progress now."""
-        window = self._recent.shape[1]
-        seen = np.minimum(self._steps + 1, window)
-        return self._recent.sum(1) / seen
+        return self._mean(self._recent)
 
-    def start(self, progress: np.ndarray, rows: np.ndarray | slice = slice(None)) -> None:
-        """Begin episodes in `rows` at frames of this progress: `(R,) float`."""
-        self._recent[rows] = 0
-        self._recent[rows, 0] = progress
+    @property
+    def worth(self) -> np.ndarray:
+        """(E,) float64 in [0, 1]: what a gain is worth now, the mean over the frames that progress is read from."""
+        return self._mean(self._worth)
+
+    def start(
+        self, progress: np.ndarray, rows: np.ndarray | slice = slice(None), worth: np.ndarray | float = 1.0
+    ) -> None:
+        """Begin episodes in `rows` at frames of this progress and worth: `(R,) float` each."""
+        self._recent[rows], self._worth[rows] = 0, 0
+        self._recent[rows, 0], self._worth[rows, 0] = progress, worth
         self._steps[rows] = 0
         self._paid[rows] = self.progress[rows]
 
-    def step(self, progress: np.ndarray, ended: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Rewards of a step that led to frames of this progress, `(E,) float`; `ended (E,) bool` are the last of theirs.
+    def step(
+        self, progress: np.ndarray, ended: np.ndarray, worth: np.ndarray | float = 1.0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Rewards of a step that led to frames of this progress and worth, `(E,) float` each.
 
-        Returns `(reward, gain)`, both `(E,) float64`: the gain without the penalty, 0 on steps that are not paid.
+        `ended (E,) bool` are the last of theirs. Returns `(reward, gain)`, both `(E,) float64`: the gain without the
+        penalty, 0 on steps that are not paid. Gains are damped by `worth`, losses are not.
         """
         self._steps += 1
-        self._recent[np.arange(len(progress)), self._steps % self._recent.shape[1]] = progress
+        newest = np.arange(len(progress)), self._steps % self._recent.shape[1]
+        self._recent[newest], self._worth[newest] = progress, worth
         due = ended | (self._steps % self._interval == 0)
         now = self.progress
-        gain = np.where(due, now - self._paid, 0.0)
+        change = torch.from_numpy(np.where(due, now - self._paid, 0.0))
+        gain = damped(change, torch.from_numpy(self.worth)).numpy()
         self._paid = np.where(due, now, self._paid)
         return gain - self._penalty, gain
 
     def state(self) -> dict[str, torch.Tensor]:
         """Everything needed to go on."""
-        arrays = {"recent": self._recent, "steps": self._steps, "paid": self._paid}
+        arrays = {"recent": self._recent, "worth": self._worth, "steps": self._steps, "paid": self._paid}
         return {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
 
     def restore(self, state: dict[str, torch.Tensor]) -> None:
         """Go on from `state()`."""
-        self._recent, self._steps, self._paid = (state[n].numpy().copy() for n in ("recent", "steps", "paid"))
+        names = "recent", "worth", "steps", "paid"
+        self._recent, self._worth, self._steps, self._paid = (state[n].numpy().copy() for n in names)
+
+    def _mean(self, values: np.ndarray) -> np.ndarray:
+        """Over the frames of the window that the episode has seen: `(E, window) -> (E,)`."""
+        return values.sum(1) / np.minimum(self._steps + 1, values.shape[1])
 
 
 class RewardNormaliser:

@@ -56,6 +56,7 @@ class Collector:
         self.game, self.sight, self._config, self._device = game, sight, config, device
         self.stream = np.random.default_rng(config.seed)
         self.memory = Memory(game.envs, config.frame_stack)
+        self.watch = sight.watch(game.envs)
         self.reward = ProgressReward(
             game.envs, config.reward_interval, config.progress_window, config.time_penalty
         )
@@ -80,14 +81,15 @@ class Collector:
             actions = draw_actions(log_all.double().numpy(), self.stream.random(log_all.shape))
             frames = self.game.step(actions)
             lost = self.game.restarted.copy()
-            tokens, progress = self.sight(frames)
+            seen = self.sight.see(frames)
+            progress = self.watch.step(seen.progress)
             # The frame that a lost emulator ended on is unknown: its progress counts as unchanged.
             progress = np.where(lost, self.reward.progress, progress)
             cut = self.tally.step(self.game.truth) >= self._config.episode_steps
             cut |= lost
-            rewards, gains = self.reward.step(progress, cut)
-            self.tally.paid(gains, self.reward.progress)
-            self.memory.see(tokens, actions)
+            rewards, gains = self.reward.step(progress, cut, seen.worth)
+            self.tally.paid(gains, self.reward.progress, seen.worth)
+            self.memory.see(seen.tokens, actions)
             steps.append(
                 {
                     "stacks": stacks,
@@ -110,7 +112,7 @@ class Collector:
         """Everything but the network that is needed to go on, emulators included; the random stream is apart."""
         tensors = {
             f"{part}/{name}": tensor
-            for part in ("memory", "reward", "normaliser", "sight", "tally")
+            for part in ("memory", "reward", "normaliser", "sight", "watch", "tally")
             for name, tensor in getattr(self, part).state().items()
         }
         for row, emulator in enumerate(self.game.save_states()):
@@ -119,7 +121,7 @@ class Collector:
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Go on from `state()`."""
-        for part in ("memory", "reward", "normaliser", "sight", "tally"):
+        for part in ("memory", "reward", "normaliser", "sight", "watch", "tally"):
             prefix = f"{part}/"
             getattr(self, part).restore(
                 {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
@@ -144,7 +146,7 @@ class Collector:
         anew = np.flatnonzero(rows if lost is None else rows & ~lost)
         if len(anew):
             self.game.reset(anew, seeds=self.stream.integers(2**32, size=len(anew)).tolist())
-        tokens, progress = self.sight(self.game.frames[rows])
-        self.memory.start(tokens, rows)
-        self.reward.start(progress, rows)
+        seen = self.sight.see(self.game.frames[rows])
+        self.memory.start(seen.tokens, rows)
+        self.reward.start(self.watch.start(seen.progress, rows), rows, seen.worth)
         self.tally.start(rows, self.reward.progress)

@@ -22,6 +22,7 @@ class Tally:
         """Bits of the milestones that any episode reached."""
         self._finished: list[tuple[float, float]] = []
         self._gains: list[np.ndarray] = []
+        self._worth: list[np.ndarray] = []
 
     def start(self, rows: np.ndarray, progress: np.ndarray) -> None:
         """Episodes begin in `rows (E,) bool`, at this learned progress `(E,)`."""
@@ -39,8 +40,9 @@ class Tally:
         self.milestones |= int(np.bitwise_or.reduce(truth.milestones))
         return self._steps
 
-    def paid(self, gains: np.ndarray, progress: np.ndarray) -> None:
-        """Gains of a step, `(E,)`, 0 where nothing was due, and the learned progress reached."""
+    def paid(self, gains: np.ndarray, progress: np.ndarray, worth: np.ndarray) -> None:
+        """Gains of a step, `(E,)`, 0 where nothing was due; the learned progress reached, and what gains are worth there."""
+        self._worth.append(worth)
         self._gains.append(gains[gains != 0])
         self._last = progress.copy()
 
@@ -55,11 +57,14 @@ class Tally:
         found = {"milestones_seen": float(self.milestones.bit_count())}
         if len(gains) > 1:
             found["reward_signal_to_noise"] = float(abs(gains.mean()) / (gains.std() + 1e-12))
+        if self._worth:
+            worth = np.concatenate(self._worth)
+            found |= {"ood_flagged_share": float((worth < 1).mean()), "ood_multiplier": float(worth.mean())}
         if self._finished:
             learned, true = zip(*self._finished, strict=True)
             found["episode_progress_gain"] = float(np.mean(learned))
             found["episode_true_progress"] = float(np.mean(true))
-        self._finished, self._gains = [], []
+        self._finished, self._gains, self._worth = [], [], []
         return found
 
     def state(self) -> dict[str, torch.Tensor]:

@@ -12,18 +12,20 @@ import pyarrow.parquet as pq
 from emurl_core.artifacts import Artifact, Input, version_of
 from emurl_core.dynamics import load_dynamics
 from emurl_core.game import GameConfig, VectorGame, open_game
+from emurl_core.ood import load_ood_detector
 from emurl_core.policy.configuration import PolicyConfig
 from emurl_core.policy.learning import Curves, learn
 from emurl_core.policy.network import PolicyShape, VQPolicy
 from emurl_core.policy.pictures import training_picture
 from emurl_core.policy.rollout import Collector
-from emurl_core.policy.sight import Sight, look_with
+from emurl_core.policy.sight import Sight, look_with, trust_with
 from emurl_core.reward import load_reward
 from emurl_core.runtime import Stopwatch, pick_device, seed_everything
 from emurl_core.stage import StageContext
 from emurl_core.tokenizer import load_tokenizer, require_same_codebook
+from emurl_core.training import require_passed
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 KIND = "policy"
 
 
@@ -34,16 +36,20 @@ def train_policy(
     config: PolicyConfig,
     game: GameConfig,
     context: StageContext,
+    ood: Artifact | None = None,
 ) -> Artifact:
     """Train a policy on a game, paid by learned progress alone.
+
+    Args:
+        ood: an `ood_detector`: gains count less where no speedrun has been. Not asked when `config.ood` is off.
 
     Interrupted trainings go on from the newest resume state, with the same result on a CPU as if they had not been
     interrupted.
 
     Raises:
-        ValueError: the ROM is missing or bad, or training diverged.
-        ArtifactError: an input is of another kind, damaged, or the dynamics model was built on another codebook; the resume
-            state does not fit; the disk is full.
+        ValueError: the ROM is missing or bad, the detector is below its gate, or training diverged.
+        ArtifactError: an input is of another kind, damaged or below its gate, or the dynamics model or the detector was built on another
+            codebook; the resume state does not fit; the disk is full.
     """
     inputs = [
         Input("tokenizer", tokenizer.expect("tokenizer")),
@@ -51,6 +57,12 @@ def train_policy(
         Input("reward_model", reward_model.expect("reward_model")),
     ]
     require_same_codebook(dynamics, tokenizer)
+    if not config.accept_failed_gates:
+        require_passed({"tokenizer": tokenizer, "dynamics model": dynamics, "reward model": reward_model})
+    ood = ood if config.ood else None
+    if ood is not None:
+        inputs.append(Input("ood_detector", ood.expect("ood_detector")))
+        _require_trusting(ood, tokenizer)
     opened = open_game(game)
     version = version_of(config, CODE_VERSION, inputs, json.dumps(opened.identity))
     if (existing := context.store.reuse(KIND, version)) is not None:
@@ -62,7 +74,9 @@ def train_policy(
     world = load_dynamics(dynamics, tokenizer, "cpu")
     network = VQPolicy(PolicyShape.like(world, config.frame_stack, masked))
     network.start_from(eyes.codebook, world if config.pretrained else None)
-    sight = Sight(look_with(eyes, load_reward(reward_model, device), device), config.cached_frames)
+    judge = load_reward(reward_model, device, tokenizer)
+    trust = trust_with(load_ood_detector(ood, tokenizer, dynamics, device)) if ood is not None else None
+    sight = Sight(look_with(eyes, judge, device), config.cached_frames, judge, trust)
     work = context.store.work(KIND, version)
     clock = Stopwatch()
     with VectorGame(game, config.envs, config.workers, config.seed) as emulators:
@@ -77,6 +91,7 @@ def train_policy(
             "codebook_sha256": tokenizer.facts["codebook_sha256"],
             "network": asdict(network.shape),
             "pretrained": config.pretrained,
+            "ood_detector": ood.id if ood is not None else None,
             "parameters_trained": sum(p.numel() for p in network.parameters()),
             "parameters": sum(p.numel() for m in (network, eyes) for p in m.parameters()),
             "environment_steps": config.environment_steps,
@@ -87,6 +102,16 @@ def train_policy(
             "seconds_of_last_sitting": round(clock.seconds, 1),
         }
     return context.store.get(KIND, version)
+
+
+def _require_trusting(ood: Artifact, tokenizer: Artifact) -> None:
+    require_same_codebook(ood, tokenizer)
+    if not ood.facts["gate_passed"]:
+        raise ValueError(
+            f"found {ood.id}, by which gains in unseen speedruns are worth {ood.metrics['test/mean_multiplier']:.2f}; expected at "
+            f"least {ood.config['gate_trust']}: most of what the policy does well would go unpaid. Train the tokenizer longer "
+            "or add speedruns and build it again, or switch policy.ood off"
+        )
 
 
 def summary(curves: Curves) -> dict[str, float]:
@@ -101,6 +126,8 @@ def summary(curves: Curves) -> dict[str, float]:
             "clip_fraction",
             "reward_signal_to_noise",
             "frames_computed_share",
+            "ood_flagged_share",
+            "ood_multiplier",
         ):
             if values := [p[name] for p in points if name in p]:
                 found[f"train/{part}/{name}"] = float(np.mean(values))

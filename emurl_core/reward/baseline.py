@@ -39,7 +39,14 @@ class PixelRidge:
 
     def predict(self, run: RunFrames) -> np.ndarray:
         """Progress of every frame of a run: `(N,) float`, about [0, 1]."""
-        return (self._features(run) - self._mean) @ self._weights + self._offset
+        return self._judge(self._features(run))
+
+    def progress(self, frames: np.ndarray) -> np.ndarray:
+        """Of any frames: `(N, 144, 160) uint8 in [0, 4) -> (N,) float in [0, 1]`."""
+        return self._judge(shade_histograms(frames)).clip(0, 1)
+
+    def _judge(self, features: np.ndarray) -> np.ndarray:
+        return (features - self._mean) @ self._weights + self._offset
 
     def _features(self, run: RunFrames, thin: int = 1) -> np.ndarray:
         rows = run.start + np.arange(0, run.length, thin)

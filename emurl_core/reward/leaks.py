@@ -31,8 +31,8 @@ def leak_metrics(progress: Progress, stills: np.ndarray) -> dict[str, float]:
     """`stills (N, 144, 160) uint8 in [0, 4)` -> metrics.
 
     `timer_gain`: mean progress a still picture gains while a timer in its corner runs from 00:00 to 99:59 (the fitted
-    trend); `timer_wobble`: mean spread over the timer's values; `border_change`: mean change when the outer 8 pixels go
-    dark.
+    trend); `timer_wobble`: mean spread over the timer's values; `no_timer_change`: mean change when the timer, at 00:00, is
+    not there at all; `border_change`: mean change when the outer 8 pixels go dark.
     """
     curves = np.stack([progress(_with_timer(stills, int(t))) for t in _TIMER_VALUES_S])
     time = (_TIMER_VALUES_S - _TIMER_VALUES_S.mean()) / np.ptp(_TIMER_VALUES_S)
@@ -40,10 +40,12 @@ def leak_metrics(progress: Progress, stills: np.ndarray) -> dict[str, float]:
     dark = np.full_like(stills, 3)
     inside = slice(_BORDER_PX, -_BORDER_PX)
     dark[:, inside, inside] = stills[:, inside, inside]
+    bare = progress(stills)
     return {
         "timer_gain": float(trend.mean()),
         "timer_wobble": float(np.ptp(curves, axis=0).mean()),
-        "border_change": float(np.abs(progress(dark) - progress(stills)).mean()),
+        "no_timer_change": float(np.abs(curves[0] - bare).mean()),
+        "border_change": float(np.abs(progress(dark) - bare).mean()),
     }
 
 

@@ -1,111 +1,127 @@
-"""The reward model: a frame's score, the loss that teaches it to rank, and calibrated progress.
+"""The reward model as others use it: calibrated progress of frames, from one trained member or from several.
 
-Bradley–Terry (Bradley & Terry 1952; as a reward from ordered pairs, Christiano et al. 2017,
-https://arxiv.org/abs/1706.03741): the later of two frames of a speedrun is ahead with probability
-sigmoid(score(later) − score(earlier)). Which pairs it sees is in `pairs`; what a score is worth, in `calibration`.
+Every frame is embedded once (`embed`, the dear part, which may be remembered by the frame); progress is read off the last
+`context_frames` embeddings of a trajectory (`read`). For all variants but `sequence` that is one frame, and `progress` is all
+there is to know.
 """
 
-from typing import Literal
+from collections.abc import Sequence
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
-from emurl_core.reward.augment import augment
-from emurl_core.reward.calibration import Calibration
-from emurl_core.reward.resnet import ResNet34
-from emurl_core.screen import SHADE_TO_GREY
-from emurl_core.training import Batch, FitConfig, Losses, Trainable
-
-# Mean and deviation of grey over ImageNet: where weights from there expect their input.
-GREY_MEAN = 0.449
-GREY_DEVIATION = 0.226
+from emurl_core.reward.configuration import RewardConfig
+from emurl_core.reward.member import RewardMember
+from emurl_core.tokenizer import Tokenizer
 
 
-class RewardConfig(FitConfig):
-    """The reward model: what ranks frames, which pairs it learns from, and when it is good enough."""
+class RewardModel(nn.Module):
+    """Members that score frames, and how their verdicts become one. Random until trained or loaded.
 
-    variant: Literal["resnet"] = "resnet"
-    """What scores a frame. `resnet`: ResNet-34, Bradley–Terry on pairs."""
-    width: int = Field(64, ge=1)
-    """Channels of the ResNet's first stage; 64 is the published ResNet-34."""
-    downsample: Literal[1, 2, 4] = 1
-    """Average squares of so many pixels first; 2 is a quarter of the work, for machines without a GPU."""
-    weights_file: str = ""
-    """Safetensors file with torchvision's ResNet-34 names to start from; empty starts from random weights."""
-    batch_size: int = Field(64, ge=1)
-    """Pairs in one step; each is two frames."""
-    log_gap_share: float = Field(0.5, ge=0, le=1)
-    """Share of pairs whose distance in time is log-uniform; the others are uniform over the run."""
-    soften_frames: float = Field(8.0, ge=0)
-    """Distance in frames (two a second) at which the doubt that later means further has shrunk to 1/e; 0: no doubt."""
-    max_shift_px: int = Field(4, ge=0, le=32)
-    """Frames are shifted by up to this many pixels in training."""
-    shade_noise: float = Field(0.02, ge=0, le=1)
-    """Share of pixels that get a random shade in training."""
-    validation_frames: int = Field(4096, ge=2)
-    """Frames of the validation runs, evenly thinned, that each look during training scores."""
-    gate_kendall_tau: float = Field(0.65, ge=-1, le=1)
-    """Lowest median Kendall τ on test speedruns that a policy may be built on."""
+    Args:
+        tokenizer: on the same device; for the variants that read tokens. It is no part of this model's weights.
+        members: trained already; by default as many random ones as the configuration says.
+    """
 
-
-class GreyResNet(nn.Module):
-    """Shades through ResNet-34: `(B, 144, 160) uint8 in [0, 4) -> (B,) float`."""
-
-    grey: Tensor
-
-    def __init__(self, config: RewardConfig) -> None:
+    def __init__(
+        self,
+        config: RewardConfig,
+        tokenizer: Tokenizer | None = None,
+        members: Sequence[RewardMember] | None = None,
+    ) -> None:
         super().__init__()
-        grey = (torch.from_numpy(SHADE_TO_GREY).float() / 255 - GREY_MEAN) / GREY_DEVIATION
-        self.register_buffer("grey", grey, persistent=False)
-        self.net = ResNet34(config.width)
-        self._downsample = config.downsample
-
-    def forward(self, frames: Tensor) -> Tensor:
-        grey = self.grey[frames.long()]
-        if self._downsample > 1:
-            grey = nn.functional.avg_pool2d(grey[:, None], self._downsample)[:, 0]
-        return self.net(grey)
-
-
-class RewardModel(Trainable):
-    """A scorer of frames and the curve that turns scores into progress. Random until trained or loaded."""
-
-    def __init__(self, config: RewardConfig) -> None:
-        super().__init__()
+        if config.reads_tokens and tokenizer is None:
+            raise ValueError(
+                f"found no tokenizer beside the reward variant {config.variant!r}, which reads tokens; pass the one that its "
+                "frames become tokens by, or choose the variant resnet or global"
+            )
         self.config = config
-        self.scorer = GreyResNet(config)
-        self.calibration = Calibration()
+        codebook = tokenizer.codebook if tokenizer is not None else None
+        self.members = nn.ModuleList(
+            members
+            if members is not None
+            else [RewardMember(config.of_member(i), codebook) for i in range(config.ensemble)]
+        )
+        # In a list, so that torch takes it for no part of this module: neither trained nor saved with it.
+        self._tokenizer = [tokenizer]
 
-    def forward(self, frames: Tensor) -> Tensor:
-        """Differentiable raw score: `(B, 144, 160) uint8 in [0, 4) -> (B,) float32`."""
-        return self.scorer(frames).float()
+    @property
+    def context_frames(self) -> int:
+        """Frames of a trajectory that its progress is read off, the newest included."""
+        return self.config.context_frames
+
+    @property
+    def features(self) -> int:
+        """Numbers in the embedding of a frame."""
+        return sum(m.scorer.features for m in self._each())
+
+    def alone(self, number: int) -> "RewardModel":
+        """One member as a model of its own; the weights are shared."""
+        member = self._each()[number]
+        return RewardModel(member.config, self._tokenizer[0], [member])
 
     @torch.no_grad()
-    def score(self, frames: Tensor) -> Tensor:
-        """Raw score, of no unit: `(B, 144, 160) uint8 in [0, 4) -> (B,) float32`."""
-        return self(frames)
+    def embed(self, frames: Tensor, tokens: Tensor | None = None) -> Tensor:
+        """What there is to remember of each frame: `(B, 144, 160) uint8 in [0, 4) -> (B, features) float32`.
 
-    @torch.no_grad()
-    def progress(self, frames: Tensor) -> Tensor:
-        """Share of the run that lies behind each frame: `(B, 144, 160) uint8 in [0, 4) -> (B,) float32 in [0, 1]`."""
-        return self.calibration(self(frames))
-
-    def loss(self, batch: Batch) -> Losses:
-        """Bradley–Terry loss of a batch of pairs.
-
-        `earlier, later (B, 144, 160) uint8`, `label (B,) float32 in [0.5, 1]`: how sure to be that the later one is ahead.
+        Args:
+            tokens: `(B, 90)` or `(B, 9, 10)` integer, if they are known already.
         """
-        frames = torch.cat([batch["earlier"], batch["later"]])
-        if self.training:
-            frames = augment(frames, self.config.max_shift_px, self.config.shade_noise)
-        # One forward pass for both: in two, each batch would be normalised by its own statistics, and batch norm would
-        # tell the earlier frames from the later ones.
-        earlier, later = self(frames).chunk(2)
-        loss = bradley_terry_loss(earlier, later, batch["label"])
-        return loss, {"pairwise_accuracy": (later > earlier).float().mean().detach()}
+        seen = frames
+        if self.config.reads_tokens:
+            tokenizer = self._tokenizer[0]
+            assert tokenizer is not None
+            seen = tokenizer.encode(frames) if tokens is None else tokens.reshape(len(tokens), 9, 10)
+        return torch.cat([m.scorer.embed(seen).float() for m in self._each()], 1)
 
+    @torch.no_grad()
+    def read(self, windows: Tensor) -> Tensor:
+        """Progress after windows of embeddings, oldest first: `(B, context_frames, features) -> (B,) float32 in [0, 1]`.
 
-def bradley_terry_loss(earlier: Tensor, later: Tensor, label: Tensor) -> Tensor:
-    """Mean cross-entropy of "the later one is ahead": scores `(B,) float`, label `(B,) float in [0.5, 1]` -> scalar."""
-    return nn.functional.binary_cross_entropy_with_logits(later - earlier, label)
+        With several members: their mean less `caution` standard deviations.
+        """
+        each = self._progress_of_each(windows)
+        if len(each) == 1:
+            return each[0]
+        return (each.mean(0) - self.config.caution * each.std(0, correction=0)).clamp(0, 1)
+
+    @torch.no_grad()
+    def doubt(self, windows: Tensor) -> Tensor:
+        """Standard deviation of the members' progress, 0 for one alone: `(B, context_frames, features) -> (B,) float32`."""
+        return self._progress_of_each(windows).std(0, correction=0)
+
+    @torch.no_grad()
+    def order(self, windows: Tensor) -> Tensor:
+        """What ranks frames: the raw score of one member, of no unit; of several, their progress. `-> (B,) float32`."""
+        return self._scores(windows)[0] if len(self.members) == 1 else self.read(windows)
+
+    def progress(self, frames: Tensor, tokens: Tensor | None = None) -> Tensor:
+        """Share of the run behind each frame, seen as a picture that stands still: `(B, 144, 160) uint8 -> (B,) float32 in
+        [0, 1]`."""
+        return self.read(self.still(self.embed(frames, tokens)))
+
+    def score(self, frames: Tensor, tokens: Tensor | None = None) -> Tensor:
+        """What ranks frames (`order`), each seen as a picture that stands still: `(B, 144, 160) uint8 -> (B,) float32`."""
+        return self.order(self.still(self.embed(frames, tokens)))
+
+    def uncertainty(self, frames: Tensor, tokens: Tensor | None = None) -> Tensor:
+        """How far the members disagree on the progress of each frame: `(B, 144, 160) uint8 -> (B,) float32 in [0, 0.5]`."""
+        return self.doubt(self.still(self.embed(frames, tokens)))
+
+    def still(self, embedded: Tensor) -> Tensor:
+        """Windows in which nothing moves: `(B, features) -> (B, context_frames, features)`."""
+        return embedded[:, None].expand(-1, self.context_frames, -1)
+
+    def _each(self) -> list[RewardMember]:
+        return [m for m in self.members if isinstance(m, RewardMember)]
+
+    def _scores(self, windows: Tensor) -> Tensor:
+        """(members, B) float32."""
+        members = self._each()
+        parts = windows.split([m.scorer.features for m in members], 2)
+        return torch.stack([m.scorer.head(p).float() for m, p in zip(members, parts, strict=True)])
+
+    def _progress_of_each(self, windows: Tensor) -> Tensor:
+        """(members, B) float32 in [0, 1]."""
+        scores = self._scores(windows)
+        return torch.stack([m.calibration(s) for m, s in zip(self._each(), scores, strict=True)])

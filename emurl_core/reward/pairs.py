@@ -1,7 +1,8 @@
 """Which pairs of frames the reward model is shown: two different moments of one speedrun, the earlier one first.
 
 Half of the pairs lie at log-uniform distances, because rewards are differences over seconds and uniform pairs lie
-minutes apart; the other half is uniform, because the whole order must hold too.
+minutes apart; the other half is uniform, because the whole order must hold too. A moment is its frame, and as many before
+it as the model looks at together.
 """
 
 from collections.abc import Sequence
@@ -11,15 +12,31 @@ from typing import Protocol
 import numpy as np
 
 from emurl_core.frames.dataset import RunFrames
+from emurl_core.screen import GRID_SHAPE
 from emurl_core.training import step_generator
 
 _ATTEMPTS = 20
 
 
 class Pictures(Protocol):
-    """Whatever hands out frames by global row: `rows (N,) int64 -> (N, 144, 160) uint8 in [0, 4)`."""
+    """Whatever hands out frames by global row: `rows (N,) int64 -> (N, 144, 160) uint8`, or `(N, 9, 10)` tokens."""
 
     def shades(self, rows: np.ndarray) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class TokenPictures:
+    """A dataset's frames as a model sees them that reads tokens.
+
+    Attributes:
+        table: `(rows, 90)`, tokens by global row.
+    """
+
+    table: np.ndarray
+
+    def shades(self, rows: np.ndarray) -> np.ndarray:
+        """`(N,) int64 -> (N, 9, 10) int32`."""
+        return self.table[rows].astype(np.int32).reshape(-1, *GRID_SHAPE)
 
 
 @dataclass(frozen=True)
@@ -27,9 +44,9 @@ class Pairs:
     """A batch of ordered pairs, row by row."""
 
     earlier: np.ndarray
-    """`(B, 144, 160) uint8` shades."""
+    """`(B, k, 144, 160) uint8` shades, or `(B, k, 9, 10) int32` tokens; the k frames up to the moment, oldest first."""
     later: np.ndarray
-    """`(B, 144, 160) uint8` shades."""
+    """The same of the later moment."""
     gap_frames: np.ndarray
     """`(B,) int64 >= 1`: kept frames between the two moments (two a second)."""
     elapsed: np.ndarray
@@ -45,13 +62,20 @@ class PairSampler:
         batch: pairs in a batch.
         log_gap_share: share of the pairs at log-uniform distances.
         seed: of the draw.
+        context_frames: frames of a moment, the newest included. Before a run's first frame, that frame stands still.
 
     Raises:
         ValueError: no run has two frames, or (on drawing) no two frames that differ were found.
     """
 
     def __init__(
-        self, runs: Sequence[RunFrames], pictures: Pictures, batch: int, log_gap_share: float, seed: int
+        self,
+        runs: Sequence[RunFrames],
+        pictures: Pictures,
+        batch: int,
+        log_gap_share: float,
+        seed: int,
+        context_frames: int = 1,
     ) -> None:
         self._runs = [r for r in runs if r.length >= 2]
         if not self._runs:
@@ -65,6 +89,7 @@ class PairSampler:
         self._batch = batch
         self._log_gap_share = log_gap_share
         self._seed = seed
+        self._context = context_frames
 
     def draw(self, step: int) -> Pairs:
         """The batch of one step. Pairs whose two frames are equal, pixel by pixel, are drawn again."""
@@ -73,10 +98,12 @@ class PairSampler:
         missing = self._batch
         for _ in range(_ATTEMPTS):
             run, first, gap = self._moments(missing, generator)
-            rows = self._starts[run] + first
-            shades = self._pictures.shades(np.concatenate([rows, rows + gap]))
+            windows = trailing(np.concatenate([first, first + gap]), self._context)
+            rows = windows + np.tile(self._starts[run], 2)[:, None]
+            shades = self._pictures.shades(rows.reshape(-1))
+            shades = shades.reshape(*rows.shape, *shades.shape[1:])
             earlier, later = shades[:missing], shades[missing:]
-            differ = _differ(earlier, later)
+            differ = _differ(earlier[:, -1], later[:, -1])
             elapsed = self._elapsed(run, first, gap)
             if not found and differ.all():
                 return Pairs(earlier, later, gap, elapsed)
@@ -110,6 +137,11 @@ class PairSampler:
         return np.array(
             [self._runs[r].progress[f + g] - self._runs[r].progress[f] for r, f, g in pairs], dtype=np.float32
         )
+
+
+def trailing(places: np.ndarray, length: int) -> np.ndarray:
+    """The last `length` places up to each: `(N,) int64 -> (N, length) int64`, oldest first, none below 0."""
+    return np.maximum(places[:, None] - np.arange(length - 1, -1, -1), 0)
 
 
 def _differ(earlier: np.ndarray, later: np.ndarray) -> np.ndarray:

@@ -32,6 +32,8 @@ class ScoredRun:
     """`(N,) float in [0, 1]`: calibrated."""
     picture: np.ndarray
     """`(N,) int`: equal numbers are equal frames; their pairs count nowhere."""
+    doubt: np.ndarray | None = None
+    """`(N,) float`: how far the members of an ensemble disagree on progress; None of a single model."""
 
 
 def ranking_metrics(runs: Sequence[ScoredRun]) -> dict[str, float]:
@@ -56,7 +58,8 @@ def progress_metrics(runs: Sequence[ScoredRun]) -> dict[str, float]:
     """How calibrated progress deviates from the truth, and its jitter beside the slope it should show.
 
     `ece`: mean distance between predicted and true share of run, over bins of predicted progress. `jitter_per_frame`:
-    standard deviation of the change from a frame to the next; `slope_per_frame`: its true mean.
+    standard deviation of the change from a frame to the next; `slope_per_frame`: its true mean; `jitter_to_slope`: their
+    ratio. `..._smoothed`: of the mean of the last few frames, which rewards are taken from.
     """
     table = reliability(runs)
     weight = table[:, 2] / table[:, 2].sum()
@@ -71,6 +74,21 @@ def progress_metrics(runs: Sequence[ScoredRun]) -> dict[str, float]:
         "jitter_per_frame": float(steps.std()),
         "jitter_per_frame_smoothed": float(smoothed.std()),
         "slope_per_frame": float(slope),
+        "jitter_to_slope": float(steps.std() / slope),
+        "jitter_to_slope_smoothed": float(smoothed.std() / slope),
+    }
+
+
+def doubt_metrics(runs: Sequence[ScoredRun]) -> dict[str, float]:
+    """What an ensemble's disagreement is worth: its mean, and its Spearman ρ with how far progress is from the truth."""
+    doubt = np.concatenate([r.doubt for r in runs if r.doubt is not None] or [np.zeros(0)])
+    if not len(doubt):
+        return {}
+    error = np.concatenate([np.abs(r.progress - r.time_share) for r in runs if r.doubt is not None])
+    useful = np.ptp(doubt) > 0 and np.ptp(error) > 0
+    return {
+        "doubt_mean": float(doubt.mean()),
+        "doubt_error_spearman": float(spearmanr(doubt, error).statistic) if useful else 0.0,
     }
 
 

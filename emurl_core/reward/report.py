@@ -3,7 +3,6 @@
 Every number here comes from the test split; the calibration in the model comes from the validation split.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -15,17 +14,24 @@ from emurl_core.reward.baseline import PixelRidge
 from emurl_core.reward.leaks import leak_metrics
 from emurl_core.reward.model import RewardModel
 from emurl_core.reward.pictures import draw_frames_by_progress, draw_progress_curves, draw_reliability
-from emurl_core.reward.ranking import ScoredRun, progress_metrics, ranking_metrics
+from emurl_core.reward.ranking import ScoredRun, doubt_metrics, progress_metrics, ranking_metrics
+from emurl_core.reward.scoring import score_run
 
-_BATCH = 128
 _STRIP_FRAMES = 24
 _STILLS = 32
 
 
 def report(
-    model: RewardModel, dataset: FrameDataset, device: torch.device, pictures: Path
+    model: RewardModel,
+    dataset: FrameDataset,
+    device: torch.device,
+    pictures: Path,
+    table: np.ndarray | None = None,
 ) -> dict[str, float]:
     """Metrics `test/...` and `test/pixel_ridge/...` of the test split; pictures go into the folder.
+
+    Args:
+        table: `(rows, 90)` tokens by global row, where the model reads tokens.
 
     Raises:
         ValueError: the test split has no run of two frames.
@@ -37,39 +43,20 @@ def report(
             "dataset or give the test split a larger share"
         )
     progress = _progress_of(model, device)
-    scored = [score_run(model, dataset, run, device) for run in runs]
+    scored = [score_run(model, dataset, run, device, table=table) for run in runs]
     ridge = PixelRidge(dataset, dataset.runs("train"), dataset.runs("validation"))
     simple = [_by_baseline(ridge, run, seen) for run, seen in zip(runs, scored, strict=True)]
     draw_progress_curves(pictures / "progress_curve.png", scored, simple)
     draw_reliability(pictures / "reliability.png", scored, simple)
     rows, predicted, true = _spread(runs, scored, _STRIP_FRAMES)
     draw_frames_by_progress(pictures / "frames_by_progress.png", dataset.shades(rows), predicted, true)
-    stills, _, _ = _spread(runs, scored, _STILLS)
-    metrics = (
-        ranking_metrics(scored) | progress_metrics(scored) | leak_metrics(progress, dataset.shades(stills))
-    )
-    baseline = ranking_metrics(simple) | progress_metrics(simple)
+    stills = dataset.shades(_spread(runs, scored, _STILLS)[0])
+    metrics = ranking_metrics(scored) | progress_metrics(scored) | leak_metrics(progress, stills)
+    metrics |= doubt_metrics(scored)
+    baseline = ranking_metrics(simple) | progress_metrics(simple) | leak_metrics(ridge.progress, stills)
     return {f"test/{k}": v for k, v in metrics.items()} | {
         f"test/pixel_ridge/{k}": v for k, v in baseline.items()
     }
-
-
-def score_run(
-    model: RewardModel, dataset: FrameDataset, run: RunFrames, device: torch.device, thin: int = 1
-) -> ScoredRun:
-    """The model's raw and calibrated judgement of every `thin`-th frame of a run."""
-    rows = run.start + np.arange(0, run.length, thin)
-    scores, progress, picture = [], [], []
-    for begin in range(0, len(rows), _BATCH):
-        frames = dataset.shades(rows[begin : begin + _BATCH])
-        raw = model.score(torch.from_numpy(frames).to(device))
-        scores.append(raw.cpu().numpy())
-        progress.append(model.calibration(raw).cpu().numpy())
-        picture += [int.from_bytes(hashlib.blake2b(f.tobytes(), digest_size=7).digest()) for f in frames]
-    time_share = np.asarray(run.progress)[::thin]
-    return ScoredRun(
-        run.run_id, time_share, np.concatenate(scores), np.concatenate(progress), np.array(picture)
-    )
 
 
 def _by_baseline(ridge: PixelRidge, run: RunFrames, seen: ScoredRun) -> ScoredRun:

@@ -68,16 +68,18 @@ def patches_of(frames: np.ndarray) -> np.ndarray:
 
 def distinct_patches(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Different patches `(M, 256) uint8` in a fixed order, and how often each occurs `(M,)`."""
-    first, counts = first_occurrences(frames)
+    first, counts, _ = different_patches(frames)
     return patches_of(frames)[first], counts
 
 
-def first_occurrences(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where in `patches_of(frames)` each different patch comes first `(M,)`, and how often it occurs `(M,)`."""
+def different_patches(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where in `patches_of(frames)` each different patch comes first `(M,)`, how often it occurs `(M,)`, and which one each
+    frame has at each place `(N, 90) int64 in [0, M)`.
+    """
     packed = np.ascontiguousarray(pack_patches(patches_of(frames)))
     whole = packed.view(np.dtype((np.void, packed.shape[1])))[:, 0]
-    _, first, counts = np.unique(whole, return_index=True, return_counts=True)
-    return first, counts
+    _, first, which, counts = np.unique(whole, return_index=True, return_inverse=True, return_counts=True)
+    return first, counts, which.reshape(len(frames), -1)
 
 
 def pack_patches(patches: np.ndarray) -> np.ndarray:

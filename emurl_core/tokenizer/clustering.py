@@ -22,7 +22,12 @@ def kmeans(
     """
     generator = torch.Generator().manual_seed(seed)
     weights = torch.ones(len(points), device=points.device) if weights is None else weights.float()
-    means = _spread(points, weights, centres, generator)
+    return settled(points, _spread(points, weights, centres, generator), weights, rounds)
+
+
+def settled(points: torch.Tensor, means: torch.Tensor, weights: torch.Tensor, rounds: int) -> torch.Tensor:
+    """`means (K, D)` after at most `rounds` Lloyd rounds; one that no point is nearest to stays where it is."""
+    centres = len(means)
     assigned = torch.full((len(points),), -1, device=points.device)
     for _ in range(rounds):
         fresh = nearest(points, means)

@@ -1,10 +1,17 @@
 """Getting a trained tokenizer back, and refusing to mix what was built on different codebooks."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import torch
 from pydantic import ValidationError
 
 from emurl_core.artifacts import Artifact, ArtifactError
-from emurl_core.tokenizer.model import Tokenizer, TokenizerConfig, codebook_sha256
+from emurl_core.tokenizer.configuration import TokenizerConfig
+from emurl_core.tokenizer.frame_encoder import FrameEncoder
+from emurl_core.tokenizer.model import Tokenizer, codebook_sha256
+
+_Model = TypeVar("_Model", bound=FrameEncoder)
 
 
 def load_tokenizer(artifact: Artifact, device: torch.device | str = "cpu") -> Tokenizer:
@@ -12,10 +19,25 @@ def load_tokenizer(artifact: Artifact, device: torch.device | str = "cpu") -> To
 
     Raises ArtifactError when the artifact is of another kind, damaged, or not what its facts say.
     """
-    artifact.expect("tokenizer")
-    weights = artifact.tensors()
+    return _load(Tokenizer, "weights", artifact, device)
+
+
+def load_encoder(artifact: Artifact, device: torch.device | str = "cpu") -> FrameEncoder:
+    """The way inward alone, frames to codes, from `encoder.safetensors`; else like `load_tokenizer`."""
+    return _load(FrameEncoder, "encoder", artifact, device)
+
+
+def encoder_tensors(tokenizer: Tokenizer) -> dict[str, torch.Tensor]:
+    """What `load_encoder` needs: everything but the decoder."""
+    return {k: v for k, v in tokenizer.state_dict().items() if not k.startswith("decoder.")}
+
+
+def _load(
+    model: Callable[[TokenizerConfig], _Model], file: str, artifact: Artifact, device: torch.device | str
+) -> _Model:
+    weights = artifact.expect("tokenizer").tensors(file)
     try:
-        tokenizer = Tokenizer(TokenizerConfig.model_validate(artifact.config))
+        tokenizer = model(TokenizerConfig.model_validate(artifact.config))
         tokenizer.load_state_dict(weights)
     except (RuntimeError, ValidationError) as error:
         raise ArtifactError(
@@ -27,7 +49,8 @@ def load_tokenizer(artifact: Artifact, device: torch.device | str = "cpu") -> To
         raise ArtifactError(
             f"{artifact.id}: found the codebook {found}, expected {expected}; train the tokenizer again"
         )
-    return tokenizer.to(device).eval().requires_grad_(False)
+    tokenizer.to(device).eval().requires_grad_(False)
+    return tokenizer
 
 
 def require_same_codebook(artifact: Artifact, tokenizer: Artifact) -> None:

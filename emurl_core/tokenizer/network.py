@@ -1,18 +1,17 @@
 """Convolutions between a frame and its 9×10 grid of latent vectors (van den Oord et al. 2017, arXiv:1711.00937).
 
-Four stride-2 stages shrink 144×160 to 9×10. Beside them, a linear shortcut carries each 16×16 patch on its own: started as
-the patches' principal components, it makes an untrained tokenizer about as good as patch k-means, and what the convolutions
-learn comes on top. What turns latents into codes is in `quantisers`.
+Four stride-2 stages shrink 144×160 to 9×10. Beside them, a linear shortcut carries each 16×16 patch on its own: the patches'
+principal components make an untrained tokenizer as good as patch k-means, and what the convolutions learn comes on top. What
+turns latents into codes is in `quantisers`, what a pixel is in `pixels`.
 """
 
 from itertools import pairwise
 
-import numpy as np
 import torch
 from einops import rearrange
 from torch import nn
 
-from emurl_core.screen import PATCH_PX, SHADES
+from emurl_core.screen import PATCH_PX
 
 
 class ResidualBlock(nn.Module):
@@ -29,12 +28,12 @@ class ResidualBlock(nn.Module):
 
 
 class Encoder(nn.Module):
-    """`(B, 144, 160) uint8 shades -> (B, width, 9, 10) float`."""
+    """`(B, seen, 144, 160) float in [-1, 1] -> (B, width, 9, 10) float`."""
 
-    def __init__(self, channels: tuple[int, ...], residual_blocks: int, width: int) -> None:
+    def __init__(self, seen: int, channels: tuple[int, ...], residual_blocks: int, width: int) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        for before, after in pairwise((1, *channels)):
+        for before, after in pairwise((seen, *channels)):
             layers += [nn.Conv2d(before, after, 4, stride=2, padding=1), nn.SiLU()]
         # The last activation goes: residual blocks begin with one of their own.
         layers.pop()
@@ -42,15 +41,14 @@ class Encoder(nn.Module):
         self.layers = nn.Sequential(*layers)
         self.out = nn.Conv2d(channels[-1], width, 1)
 
-    def forward(self, frames: torch.Tensor) -> torch.Tensor:
-        centred = frames.unsqueeze(1).float() / 1.5 - 1.0
-        return self.out(self.layers(centred))
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        return self.out(self.layers(pictures))
 
 
 class Decoder(nn.Module):
-    """`(B, width, 9, 10) float -> (B, 4, 144, 160) float logits of the four shades`."""
+    """`(B, width, 9, 10) float -> (B, drawn, 144, 160) float`."""
 
-    def __init__(self, channels: tuple[int, ...], residual_blocks: int, width: int) -> None:
+    def __init__(self, drawn: int, channels: tuple[int, ...], residual_blocks: int, width: int) -> None:
         super().__init__()
         layers: list[nn.Module] = [nn.Conv2d(width, channels[-1], 1)]
         layers += [ResidualBlock(channels[-1]) for _ in range(residual_blocks)]
@@ -58,48 +56,60 @@ class Decoder(nn.Module):
         for before, after in pairwise(upward):
             layers += [nn.SiLU(), nn.ConvTranspose2d(before, after, 4, stride=2, padding=1)]
         self.layers = nn.Sequential(*layers, nn.SiLU())
-        self.out = nn.ConvTranspose2d(channels[0], SHADES, 4, stride=2, padding=1)
+        self.out = nn.ConvTranspose2d(channels[0], drawn, 4, stride=2, padding=1)
 
     def forward(self, latents: torch.Tensor) -> torch.Tensor:
         return self.out(self.layers(latents))
 
 
-class PatchShortcut(nn.Module):
-    """The same linear map inward and, transposed, outward, patch by patch.
+def silence(last: nn.Conv2d | nn.ConvTranspose2d) -> None:
+    """Let a last layer start at zero: what comes before it has no say until it has learnt something."""
+    for parameter in last.parameters():
+        nn.init.zeros_(parameter)
 
-    Outward it gives a value on the scale of shades for each pixel; a shade's logit falls with its squared distance.
+
+class PatchShortcut(nn.Module):
+    """A fixed linear map inward and, transposed, outward, patch by patch: the principal components of training patches.
+
+    It is not learnt: the codes keep their meaning while the convolutions find what to add. With shades a pixel is four
+    numbers of which one is 1; so a code that stands for many patches is drawn in the shade that most of them have at each
+    pixel, and not in a mean shade that none of them may have.
+
+    Args:
+        width: length of a latent vector.
+        channels: numbers a pixel is drawn by.
+        gain: of the drawing, see `Pixels.start_gain`.
     """
 
-    START_SHARPNESS = 4.0
-
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, channels: int, gain: float) -> None:
         super().__init__()
-        pixels = PATCH_PX * PATCH_PX
-        self.mean = nn.Parameter(torch.full((pixels,), (SHADES - 1) / 2))
-        self.basis = nn.Parameter(torch.randn(pixels, width) / pixels**0.5)
-        self.sharpness = nn.Parameter(torch.tensor(self.START_SHARPNESS))
+        numbers = PATCH_PX * PATCH_PX * channels
+        self.channels, self.gain = channels, gain
+        self.mean: torch.Tensor
+        self.basis: torch.Tensor
+        self.register_buffer("mean", torch.full((numbers,), 1 / channels))
+        self.register_buffer("basis", torch.randn(numbers, width) / numbers**0.5)
 
     @torch.no_grad()
-    def start(self, patches: np.ndarray) -> None:
-        """Take the mean and the principal components of training patches `(N, 256) uint8`."""
-        values = patches.astype(np.float64)
-        mean = values.mean(0)
-        _, vectors = np.linalg.eigh((values - mean).T @ (values - mean))
-        width = self.basis.shape[1]
-        strongest = vectors[:, ::-1][:, :width]
+    def start(self, patches: torch.Tensor, weights: torch.Tensor) -> None:
+        """Take the mean and the principal components of patches `(M, 256, channels) float`, counted by `weights (M,)`."""
+        values, share = patches.flatten(1).double(), weights.double() / weights.sum()
+        mean = share @ values
+        centred = (values - mean) * share.sqrt()[:, None]
+        _, vectors = torch.linalg.eigh(centred.T @ centred)
+        strongest = vectors.flip(1)[:, : self.basis.shape[1]]
         self.basis.zero_()
-        self.basis[:, : strongest.shape[1]] = torch.from_numpy(strongest.copy()).float()
-        self.mean.copy_(torch.from_numpy(mean).float())
+        self.basis[:, : strongest.shape[1]] = strongest.float()
+        self.mean.copy_(mean.float())
 
-    def inward(self, frames: torch.Tensor) -> torch.Tensor:
-        """`(B, 144, 160) uint8 -> (B, width, 9, 10) float`."""
-        patches = rearrange(frames, "b (h y) (w x) -> b h w (y x)", y=PATCH_PX, x=PATCH_PX).float()
-        return ((patches - self.mean) @ self.basis).permute(0, 3, 1, 2)
+    def inward(self, values: torch.Tensor) -> torch.Tensor:
+        """`(B, 144, 160, channels) float -> (B, width, 9, 10) float`."""
+        # In float32 whatever the autocast says: a frame's codes must not depend on the training's precision.
+        with torch.autocast(values.device.type, enabled=False):
+            patches = rearrange(values, "b (h y) (w x) c -> b h w (y x c)", y=PATCH_PX, x=PATCH_PX)
+            return ((patches - self.mean) @ self.basis).permute(0, 3, 1, 2)
 
     def outward(self, latents: torch.Tensor) -> torch.Tensor:
-        """`(B, width, 9, 10) float -> (B, 4, 144, 160) float logits`."""
-        patches = latents.permute(0, 2, 3, 1) @ self.basis.T + self.mean
-        values = rearrange(patches, "b h w (y x) -> b 1 (h y) (w x)", y=PATCH_PX, x=PATCH_PX)
-        shades = torch.arange(SHADES, device=values.device, dtype=values.dtype).view(1, -1, 1, 1)
-        # −sharpness/2·(value − shade)², less the part that is the same for all shades.
-        return self.sharpness * (values * shades - shades.square() / 2)
+        """`(B, width, 9, 10) float -> (B, channels, 144, 160) float`."""
+        patches = self.gain * (latents.permute(0, 2, 3, 1) @ self.basis.T + self.mean)
+        return rearrange(patches, "b h w (y x c) -> b c (h y) (w x)", y=PATCH_PX, x=PATCH_PX, c=self.channels)

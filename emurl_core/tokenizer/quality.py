@@ -1,11 +1,19 @@
 """How well frames survive the codebook, on frames the tokenizer never saw, beside its baselines."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import fields as dataclass_fields
+from typing import Any
+
 import numpy as np
 import torch
 
 from emurl_core.screen import SHADES
 from emurl_core.tokenizer.baselines import PatchKMeans, commonest_shade, distinct_patches
+from emurl_core.tokenizer.configuration import TokenizerConfig
 from emurl_core.tokenizer.model import Tokenizer
+from emurl_core.tokenizer.screens import SCREEN_TYPES, screen_types
+from emurl_core.training import Demand, verdict
 
 CHUNK = 64
 OFTEN = 10
@@ -61,20 +69,64 @@ def sufficiency(frames: np.ndarray, codes: int, prefix: str) -> dict[str, float]
 def held_out_metrics(
     tokenizer: Tokenizer, patches: PatchKMeans, train: np.ndarray, frames: np.ndarray
 ) -> dict[str, float]:
-    """All metrics on held-out video frames `(N, 144, 160) uint8`, under `test/`."""
+    """All metrics on held-out video frames `(N, 144, 160) uint8`: under `test/` over all of them, under `test/<type>/` over
+    the frames of each type of screen that occurs (see `screens`).
+    """
     codes = len(tokenizer.codebook)
-    tokens, drawings = tokens_and_drawings(tokenizer, frames)
-    rival = patches.reconstruct(frames)
-    rival_use = code_use(patches.encode(frames), codes, "test/patch_kmeans_")
-    return {
-        "test/exact_shade_accuracy": exact_shade_accuracy(frames, drawings),
-        "test/patch_kmeans_accuracy": exact_shade_accuracy(frames, rival),
-        "test/majority_accuracy": float((frames == commonest_shade(train)).mean()),
-        "test/psnr_db": psnr_db(frames, drawings),
-        "test/patch_kmeans_psnr_db": psnr_db(frames, rival),
-        **code_use(tokens, codes, "test/"),
-        "test/patch_kmeans_codes_used": rival_use["test/patch_kmeans_codes_used"],
-        "test/patch_kmeans_perplexity": rival_use["test/patch_kmeans_perplexity"],
+    seen = Seen(
+        frames, *tokens_and_drawings(tokenizer, frames), patches.encode(frames), patches.reconstruct(frames)
+    )
+    majority = commonest_shade(train)
+    found = {
+        **seen.metrics("test/", majority),
+        **code_use(seen.tokens, codes, "test/"),
+        **code_use(seen.rival_tokens, codes, "test/patch_kmeans_"),
         **sufficiency(frames, codes, "test/"),
-        "test/frames": float(len(frames)),
     }
+    types = screen_types(frames)
+    for i, name in enumerate(SCREEN_TYPES):
+        if (chosen := types == i).any():
+            found |= seen.only(chosen).metrics(f"test/{name}/", majority)
+            found[f"test/{name}/perplexity"] = code_use(seen.tokens[chosen], codes, "")["perplexity"]
+    return found
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Frames with what the tokenizer and patch k-means make of them."""
+
+    frames: np.ndarray
+    tokens: np.ndarray
+    drawings: np.ndarray
+    rival_tokens: np.ndarray
+    rival_drawings: np.ndarray
+
+    def only(self, chosen: np.ndarray) -> "Seen":
+        """Those of some frames, `(N,) bool`."""
+        return Seen(*(getattr(self, field.name)[chosen] for field in dataclass_fields(self)))
+
+    def metrics(self, prefix: str, majority: int) -> dict[str, float]:
+        """Accuracy and PSNR beside patch k-means' and, for accuracy, the commonest shade's."""
+        return {
+            f"{prefix}exact_shade_accuracy": exact_shade_accuracy(self.frames, self.drawings),
+            f"{prefix}patch_kmeans_accuracy": exact_shade_accuracy(self.frames, self.rival_drawings),
+            f"{prefix}majority_accuracy": float((self.frames == majority).mean()),
+            f"{prefix}psnr_db": psnr_db(self.frames, self.drawings),
+            f"{prefix}patch_kmeans_psnr_db": psnr_db(self.frames, self.rival_drawings),
+            f"{prefix}frames": float(len(self.frames)),
+        }
+
+
+def gate(config: TokenizerConfig, metrics: Mapping[str, float]) -> dict[str, Any]:
+    """The facts `gate`, `gate_passed` and `gate_missed`."""
+    rival = metrics["test/patch_kmeans_accuracy"]
+    return verdict(
+        [
+            Demand("test/codes_used", metrics["test/codes_used"], config.gate_codes_used),
+            Demand(
+                "test/exact_shade_accuracy",
+                metrics["test/exact_shade_accuracy"],
+                rival + config.gate_over_kmeans,
+            ),
+        ]
+    )

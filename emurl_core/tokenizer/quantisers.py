@@ -10,7 +10,7 @@ import math
 import torch
 from torch import nn
 
-from emurl_core.tokenizer.clustering import kmeans, nearest
+from emurl_core.tokenizer.clustering import nearest
 
 
 class Quantiser(nn.Module):
@@ -35,15 +35,11 @@ class Quantiser(nn.Module):
         """
         raise NotImplementedError
 
-    def start(self, latents: torch.Tensor, seed: int, weights: torch.Tensor | None = None) -> None:
-        """Begin to quantise, from these `(N, D)` typical latents, counted by `weights (N,)`."""
-        raise NotImplementedError
-
 
 class EmaQuantiser(Quantiser):
     """Vector quantisation with an exponentially averaged codebook (arXiv:1711.00937, appendix A.1).
 
-    Collapse is held off by k-means at the start and by moving codes that no vector chose for `revive_after` batches onto
+    Collapse is held off by a start from k-means (see `starting`) and by moving codes that no vector chose for `revive_after` batches onto
     live vectors. Those are drawn by their squared error, as in k-means++: a Game Boy's vectors are mostly repetitions that
     have a code already, and what needs one is rare.
     """
@@ -55,7 +51,7 @@ class EmaQuantiser(Quantiser):
         self.mass: torch.Tensor
         self.unused: torch.Tensor
         self.register_buffer("vectors", torch.randn(codes, width))
-        self.register_buffer("mass", torch.ones(codes))
+        self.register_buffer("mass", torch.full((codes,), 1 / codes))
         self.register_buffer("unused", torch.zeros(codes, dtype=torch.int64))
         self.register_buffer("ready", torch.zeros((), dtype=torch.bool))
 
@@ -79,23 +75,30 @@ class EmaQuantiser(Quantiser):
         loss = self.commitment * (latents - chosen).square().mean()
         return latents + (chosen - latents).detach(), codes, loss
 
-    def start(self, latents: torch.Tensor, seed: int, weights: torch.Tensor | None = None) -> None:
-        self.vectors.copy_(kmeans(latents.detach().float(), len(self.vectors), seed, weights=weights))
+    def start(self, vectors: torch.Tensor, use: torch.Tensor) -> None:
+        """Begin to quantise, with these `vectors (K, D)`, each chosen by the share `use (K,)` of all latents.
+
+        The shares are what keeps the first batches from throwing a good start away: a common code has been averaged over
+        many latents already, and one batch more hardly moves it.
+        """
+        self.vectors.copy_(vectors)
+        self.mass.copy_(use)
         self.ready.fill_(True)
 
     @torch.no_grad()
     def _follow(self, latents: torch.Tensor, codes: torch.Tensor, errors: torch.Tensor) -> None:
         counts = torch.bincount(codes, minlength=len(self.vectors)).float()
         sums = torch.zeros_like(self.vectors).index_add_(0, codes, latents)
-        mass = self.decay * self.mass + (1 - self.decay) * counts
-        total = self.decay * self.mass[:, None] * self.vectors + (1 - self.decay) * sums
-        vectors = total / mass[:, None].clamp_min(1e-6)
+        mass = self.decay * self.mass + (1 - self.decay) * counts / len(codes)
+        total = self.decay * self.mass[:, None] * self.vectors + (1 - self.decay) * sums / len(codes)
+        vectors = torch.where(mass[:, None] > 1e-12, total / mass[:, None].clamp_min(1e-12), self.vectors)
         unused = torch.where(counts > 0, 0, self.unused + 1)
         dead = unused >= self.revive_after
         chances = errors + 1e-9 + 1e-6 * errors.mean()
         live = latents[torch.multinomial(chances, len(vectors), replacement=len(latents) < len(vectors))]
         self.vectors.copy_(torch.where(dead[:, None], live, vectors))
-        self.mass.copy_(torch.where(dead, torch.ones_like(mass), mass))
+        # As if one latent of each batch so far had chosen it.
+        self.mass.copy_(torch.where(dead, torch.full_like(mass, 1 / len(codes)), mass))
         self.unused.copy_(torch.where(dead, 0, unused))
 
 
@@ -129,9 +132,6 @@ class FsqQuantiser(Quantiser):
             cells = place.round()
             chosen = self.outward(self._centred(place + (cells - place).detach()))
         return chosen, (cells.long() * self.strides).sum(1), chosen.new_zeros(())
-
-    def start(self, latents: torch.Tensor, seed: int, weights: torch.Tensor | None = None) -> None:
-        pass
 
     def _place(self, latents: torch.Tensor) -> torch.Tensor:
         """Position on each axis, in (-0.5, level - 0.5), so that rounding gives cells 0 … level - 1."""

@@ -35,6 +35,15 @@ class FrameBatches:
     def __call__(self, step: int) -> Batch:
         return {"frames": torch.from_numpy(self.draw(step_generator(self.seed, step), self.batch_size))}
 
+    def typical(self, at_most: int) -> np.ndarray:
+        """`(n, 144, 160) uint8`: video frames evenly spaced over all of them, and emulator frames in the mix of a batch."""
+        video = self.frames.shades(spaced(self.rows, round(at_most * (1 - self.emulator_share))))
+        if self.emulator is None:
+            return video
+        others = round(len(video) * self.emulator_share / (1 - self.emulator_share))
+        chosen = np.arange(others) * len(self.emulator) // max(1, others)
+        return np.concatenate([video, self.emulator[chosen]])
+
     def draw(self, generator: np.random.Generator, count: int) -> np.ndarray:
         """`(count, 144, 160) uint8` in the mix of a batch."""
         others = round(count * self.emulator_share)
@@ -53,6 +62,11 @@ def rows_of(frames: FrameDataset, split: Split, at_most: int | None = None) -> n
             f"found no frames in the split {split!r}, expected at least one speedrun in each of train, validation and "
             "test; add speedruns or change the split shares of the dataset, then build the dataset again"
         )
-    if at_most is None or len(rows) <= at_most:
+    return rows if at_most is None else spaced(rows, at_most)
+
+
+def spaced(rows: np.ndarray, at_most: int) -> np.ndarray:
+    """Evenly thinned to `at_most`."""
+    if len(rows) <= at_most:
         return rows
     return rows[np.linspace(0, len(rows) - 1, at_most).astype(np.int64)]

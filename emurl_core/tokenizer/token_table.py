@@ -17,7 +17,7 @@ from emurl_core.frames.dataset import FrameDataset
 from emurl_core.runtime import pick_device, track
 from emurl_core.screen import TOKENS
 from emurl_core.stage import StageContext
-from emurl_core.tokenizer.loading import load_tokenizer
+from emurl_core.tokenizer.loading import load_encoder
 
 CHUNK_FRAMES = 256
 
@@ -42,7 +42,7 @@ def token_table(
 def _write(path: Path, artifact: Artifact, frames: FrameDataset, context: StageContext) -> None:
     device = pick_device(context.runtime)
     # In float32 whatever the runtime's precision is: tokens are the same wherever they are computed.
-    tokenizer = load_tokenizer(artifact, device)
+    encoder = load_encoder(artifact, device)
     path.parent.mkdir(parents=True, exist_ok=True)
     staged = path.parent / f".{uuid.uuid4().hex}.npy"
     try:
@@ -51,7 +51,7 @@ def _write(path: Path, artifact: Artifact, frames: FrameDataset, context: StageC
             for chunk in track(-(-len(frames) // CHUNK_FRAMES), "tokens"):
                 rows = np.arange(chunk * CHUNK_FRAMES, min(len(frames), (chunk + 1) * CHUNK_FRAMES))
                 shades = torch.from_numpy(frames.shades(rows)).to(device)
-                table[rows] = tokenizer.encode(shades).flatten(1).cpu().numpy()
+                table[rows] = encoder.encode(shades).flatten(1).cpu().numpy()
         table.flush()
         del table
         os.replace(staged, path)

@@ -13,25 +13,32 @@ from emurl_core.game.collect import random_frames
 from emurl_core.game.registry import GameConfig, open_game
 from emurl_core.runtime import Stopwatch, pick_device, seed_everything
 from emurl_core.stage import StageContext
-from emurl_core.tokenizer.baselines import PatchKMeans, first_occurrences, patches_of
-from emurl_core.tokenizer.model import Tokenizer, TokenizerConfig, codebook_sha256
+from emurl_core.tokenizer.baselines import PatchKMeans
+from emurl_core.tokenizer.configuration import TokenizerConfig
+from emurl_core.tokenizer.loading import encoder_tensors
+from emurl_core.tokenizer.model import Tokenizer, codebook_sha256
 from emurl_core.tokenizer.pictures import draw_codebook, draw_reconstructions
-from emurl_core.tokenizer.quality import exact_shade_accuracy, held_out_metrics, tokens_and_drawings
+from emurl_core.tokenizer.quality import exact_shade_accuracy, gate, held_out_metrics, tokens_and_drawings
 from emurl_core.tokenizer.sampling import FrameBatches, rows_of
-from emurl_core.training import FitResult, fit, step_generator
+from emurl_core.tokenizer.starting import start_codebook, start_shortcut
+from emurl_core.training import FitResult, fit
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 
 _BASELINE_FRAMES = 4096
 _VALIDATED_FRAMES = 256
-_START_FRAMES = 1024
-"""Frames that start the shortcut and the codebook at most: 92,160 patches, most of them repetitions."""
+_START_FRAMES = 4096
+"""Frames that start the shortcut and the codebook at most, as many as patch k-means is fitted on."""
 
 
 def train_tokenizer(
     dataset: Artifact, config: TokenizerConfig, context: StageContext, game: GameConfig | None = None
 ) -> Artifact:
     """Train a tokenizer on the training speedruns; metrics are from the test speedruns.
+
+    The artifact holds the best weights by validation, `last.safetensors` those after the last step, `encoder.safetensors` the
+    way inward alone. `facts["gate_passed"]` says whether it reaches its gate; one that does not is published all the same,
+    so that it can be looked at.
 
     Args:
         dataset: a `frame_dataset`.
@@ -65,13 +72,15 @@ def train_tokenizer(
         "tokenizer", version, config=config, code_version=CODE_VERSION, inputs=inputs
     ) as draft:
         draft.save_tensors(tokenizer.state_dict())
+        draft.save_tensors(result.last, "last")
+        draft.save_tensors(encoder_tensors(tokenizer), "encoder")
         draft.metrics |= held_out_metrics(tokenizer, patches, seen, test)
         if emulator is not None:
             drawn = tokens_and_drawings(tokenizer, emulator[:_VALIDATED_FRAMES])[1]
             draft.metrics["emulator/exact_shade_accuracy"] = exact_shade_accuracy(
                 emulator[:_VALIDATED_FRAMES], drawn
             )
-        draft.facts |= {
+        draft.facts |= gate(config, draft.metrics) | {
             "codebook_sha256": codebook_sha256(tokenizer),
             "parameters": sum(p.numel() for p in tokenizer.parameters()) + _codebook_numbers(tokenizer),
             "codes": config.codes,
@@ -109,38 +118,30 @@ def _fit(
     work: Path,
 ) -> FitResult:
     device = pick_device(context.runtime)
-    start_frames = min(_START_FRAMES, len(batches.rows))
-    if tokenizer.shortcut is not None:
-        first = batches.draw(step_generator(config.seed, 0, stream=3), start_frames)
-        tokenizer.shortcut.start(patches_of(first))
     validation = torch.from_numpy(frames.shades(rows_of(frames, "validation", _VALIDATED_FRAMES)))
 
     def validate() -> dict[str, float]:
         if not tokenizer.quantiser.ready:
             # A plain autoencoder would win against every quantised one.
-            return {"loss": float("inf"), "exact_shade_accuracy": 0.0}
+            return {"wrong_shades": float("inf")}
         parts = [tokenizer.loss({"frames": part.to(device)})[1] for part in validation.split(32)]
-        return {
-            "loss": float(np.mean([float(p["shades"]) for p in parts])),
-            "exact_shade_accuracy": float(np.mean([float(p["exact_shade_accuracy"]) for p in parts])),
-        }
+        exact = float(np.mean([float(p["exact_shade_accuracy"]) for p in parts]))
+        picture = float(np.mean([float(p["picture"]) for p in parts]))
+        return {"wrong_shades": 1 - exact, "exact_shade_accuracy": exact, "picture": picture}
 
-    def start_codebook(step: int) -> None:
-        if step != min(config.unquantised_steps, config.steps - 1) or tokenizer.quantiser.ready:
+    def start(step: int) -> None:
+        quantises = min(config.unquantised_steps, config.steps - 1)
+        if step not in (0, quantises) or tokenizer.quantiser.ready:
             return
-        draw = step_generator(config.seed, step, stream=2)
-        some = batches.draw(draw, start_frames)
-        with torch.no_grad():
-            parts = torch.from_numpy(some).split(32)
-            latents = torch.cat([tokenizer.latents(part.to(device)).flatten(0, 2) for part in parts])
-        # One latent for each different patch: k-means would spend its time on repetitions otherwise.
-        first, counts = first_occurrences(some)
-        weights = torch.from_numpy(counts).to(device)
-        tokenizer.quantiser.start(latents[torch.from_numpy(first).to(device)], config.seed, weights)
+        some = batches.typical(_START_FRAMES)
+        if step == 0:
+            start_shortcut(tokenizer, some)
+        if step == quantises:
+            start_codebook(tokenizer, some, config.rare_share, config.seed)
 
     return fit(
         tokenizer, batches, config, context, work,
-        name="tokenizer", validate=validate, before_step=start_codebook,
+        name="tokenizer", validate=validate, objective="wrong_shades", before_step=start, validate_start=True,
     )  # fmt: skip
 
 

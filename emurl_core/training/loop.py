@@ -6,6 +6,7 @@ was not, on a CPU with the same number of threads.
 """
 
 import abc
+import math
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -69,6 +70,7 @@ def fit(
     validate: Callable[[], Mapping[str, float]] | None = None,
     objective: str = "loss",
     before_step: Callable[[int], None] | None = None,
+    validate_start: bool = False,
     checkpoint_every_s: float = 20.0,
 ) -> FitResult:
     """Train `model` in place for `config.steps` steps, resuming from `work` when a state lies there.
@@ -82,6 +84,7 @@ def fit(
         validate: held-out metrics of the model as it stands; called every `config.validate_every` steps and after the
             last one, in evaluation mode, without gradients. The weights with the lowest `objective` among them win.
         before_step: called before each step, for changes of the model at set times; a pure function of model and step.
+        validate_start: look at the held-out split once before the first step too: a good start may be the best there is.
         checkpoint_every_s: seconds between two resume states; the result does not depend on it.
 
     Raises:
@@ -106,11 +109,28 @@ def fit(
         with context.store.explain_full_disk(f"the resume state of {name}"):
             checkpoint.save(work, model, optimizer, progress, best)
 
+    def look(step: int) -> None:
+        nonlocal best
+        assert validate is not None
+        model.eval()
+        with torch.no_grad():
+            found = validate()
+        context.sink.log({f"{name}/validation_{k}": float(v) for k, v in found.items()}, step)
+        if found[objective] < progress.best_value:
+            progress.best_value, progress.best_step = float(found[objective]), progress.step
+            progress.stale, best = 0, checkpoint.copied(model)
+        elif math.isfinite(found[objective]):
+            # A validation that cannot be judged yet says nothing about progress.
+            progress.stale += 1
+            progress.stopped = bool(config.patience) and progress.stale >= config.patience
+
     ahead = _ahead(batches, progress.step, config.steps)
     for step in track(config.steps if not progress.stopped else progress.step, name, start=progress.step):
         torch.manual_seed(int(step_generator(config.seed, step, 1).integers(2**62)))
         if before_step is not None:
             before_step(step)
+        if looks and validate_start and step == 0:
+            look(step)
         model.train()
         batch = {key: tensor.to(device, non_blocking=True) for key, tensor in next(ahead).items()}
         with precision:
@@ -129,17 +149,7 @@ def fit(
             curves = {"loss": loss.detach(), "gradient_norm": norm, **metrics}
             context.sink.log({f"{name}/{k}": float(v) for k, v in curves.items()}, step)
         if looks and (last or progress.step % config.validate_every == 0):
-            assert validate is not None
-            model.eval()
-            with torch.no_grad():
-                found = validate()
-            context.sink.log({f"{name}/validation_{k}": float(v) for k, v in found.items()}, step)
-            if found[objective] < progress.best_value:
-                progress.best_value, progress.best_step = float(found[objective]), progress.step
-                progress.stale, best = 0, checkpoint.copied(model)
-            else:
-                progress.stale += 1
-                progress.stopped = bool(config.patience) and progress.stale >= config.patience
+            look(step)
         if last or progress.stopped or sitting.seconds - saved >= checkpoint_every_s:
             save()
             saved = sitting.seconds

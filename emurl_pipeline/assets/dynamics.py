@@ -5,7 +5,10 @@ from typing import Any
 from emurl_core.artifacts import Artifact
 from emurl_core.dynamics import DynamicsConfig, train_dynamics
 from emurl_core.profiles import Profile
+from emurl_pipeline.checks import Check, passes_gate
 from emurl_pipeline.materialization import Work, stage_asset
+
+GATE = "dynamics_gate"
 
 
 def assets(profile: Profile) -> list[Any]:
@@ -18,6 +21,13 @@ def assets(profile: Profile) -> list[Any]:
         deps=["frame_dataset", "tokenizer"],
         kinds={"pytorch"},
         pool="gpu",
+        checks=[
+            Check(
+                GATE,
+                "Held-out frames are foreseen in fewer bits than by tables, and better than by copying.",
+                passes_gate,
+            )
+        ],
     )
     def dynamics(work: Work, config: DynamicsConfig) -> Artifact:
         """A next-token transformer over the tokens of consecutive frames; its blocks start the policy."""

@@ -4,15 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from emurl_core.artifacts import Artifact
-from emurl_core.evaluation import EvaluationConfig, evaluate
+from emurl_core.evaluation import EvaluationConfig, RewardTruthConfig, evaluate, measure_reward_truth
 from emurl_core.game import GameConfig
+from emurl_core.policy.agent import inputs_of
 from emurl_core.profiles import Profile
 from emurl_pipeline.checks import Check
 from emurl_pipeline.materialization import Work, stage_asset
 
 
 def assets(profile: Profile) -> list[Any]:
-    """`evaluation`."""
+    """`evaluation`, and `reward_truth`, which nothing is built on and which runs only when it is asked for."""
 
     @stage_asset(
         profile.evaluation,
@@ -28,7 +29,23 @@ def assets(profile: Profile) -> list[Any]:
         """The agent from power-on against a random one: milestones reached, steps taken, a film of it playing."""
         return evaluate(work.upstream("policy"), config, work.settings("game", GameConfig), work.context)
 
-    return [evaluation]
+    @stage_asset(
+        profile.reward_truth,
+        core=measure_reward_truth,
+        group="evaluation",
+        deps=["reward_model"],
+        kinds={"pytorch"},
+        pool="gpu",
+        shared=["game"],
+    )
+    def reward_truth(work: Work, config: RewardTruthConfig) -> Artifact:
+        """Learned against true progress on scripted, lost and random play, and the states that would tempt a policy most."""
+        reward = work.upstream("reward_model")
+        tokenizer = inputs_of(reward, work.store).get("tokenizer")
+        game = work.settings("game", GameConfig)
+        return measure_reward_truth(reward, config, game, work.context, tokenizer)
+
+    return [evaluation, reward_truth]
 
 
 def measured(evaluation: Artifact) -> tuple[bool, Mapping[str, Any]]:

@@ -16,7 +16,7 @@ def assets(profile: Profile) -> list[Any]:
         profile.policy,
         core=train_policy,
         group="policy",
-        deps=["tokenizer", "dynamics", "reward_model"],
+        deps=["tokenizer", "dynamics", "reward_model", "ood_detector"],
         kinds={"pytorch"},
         pool="gpu",
         shared=["game"],
@@ -24,7 +24,8 @@ def assets(profile: Profile) -> list[Any]:
     def policy(work: Work, config: PolicyConfig) -> Artifact:
         """An agent that sees frames only, trained in the emulator on differences of predicted progress."""
         tokenizer, dynamics = work.upstream("tokenizer"), work.upstream("dynamics")
-        game = work.settings("game", GameConfig)
-        return train_policy(tokenizer, dynamics, work.upstream("reward_model"), config, game, work.context)
+        reward_model, game = work.upstream("reward_model"), work.settings("game", GameConfig)
+        ood = work.upstream("ood_detector") if config.ood else None
+        return train_policy(tokenizer, dynamics, reward_model, config, game, work.context, ood=ood)
 
     return [policy]

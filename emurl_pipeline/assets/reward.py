@@ -3,7 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+import dagster as dg
+
 from emurl_core.artifacts import Artifact
+from emurl_core.evaluation import RewardComparisonConfig, compare_rewards
+from emurl_core.game import GameConfig
 from emurl_core.profiles import Profile
 from emurl_core.reward import RewardConfig, train_reward
 from emurl_pipeline.checks import Check
@@ -13,22 +17,41 @@ GATE = "reward_gate"
 
 
 def assets(profile: Profile) -> list[Any]:
-    """`reward_model`."""
+    """`reward_model`, and `reward_comparison`, which nothing is built on and which runs only when it is asked for."""
+    reads_tokens = profile.reward.reads_tokens
 
     @stage_asset(
         profile.reward,
         core=train_reward,
         group="reward",
-        deps=["frame_dataset"],
+        deps=["frame_dataset", *(["tokenizer"] if reads_tokens else [])],
         kinds={"pytorch"},
         pool="gpu",
         checks=[Check(GATE, "Held-out runs are ranked in time well enough to train a policy on.", gate)],
     )
     def reward_model(work: Work, config: RewardConfig) -> Artifact:
-        """A Bradley–Terry ranking of frames within speedruns, calibrated to the share of a run that is done."""
-        return train_reward(work.upstream("frame_dataset"), config, work.context)
+        """A ranking of frames within speedruns, calibrated to the share of a run that is done."""
+        tokenizer = work.upstream("tokenizer") if config.reads_tokens else None
+        return train_reward(work.upstream("frame_dataset"), config, work.context, tokenizer)
 
-    return [reward_model]
+    @stage_asset(
+        profile.reward_comparison,
+        core=compare_rewards,
+        group="reward",
+        deps=["frame_dataset", "tokenizer"],
+        kinds={"pytorch"},
+        pool="gpu",
+        shared=["game", "reward"],
+    )
+    def reward_comparison(work: Work, config: RewardComparisonConfig) -> Artifact:
+        """The four reward models side by side, with the profile's settings: one table, on held-out runs and against the truth."""
+        dataset, tokenizer = work.upstream("frame_dataset"), work.upstream("tokenizer")
+        reward, game = work.settings("reward", RewardConfig), work.settings("game", GameConfig)
+        comparison = compare_rewards(dataset, tokenizer, config, reward, game, work.context)
+        work.metadata["comparison_table"] = dg.MetadataValue.md(comparison.facts["table_markdown"])
+        return comparison
+
+    return [reward_model, reward_comparison]
 
 
 def gate(model: Artifact) -> tuple[bool, Mapping[str, Any]]:

@@ -6,7 +6,10 @@ from emurl_core.artifacts import Artifact
 from emurl_core.game import GameConfig
 from emurl_core.profiles import Profile
 from emurl_core.tokenizer import TokenizerConfig, train_tokenizer
+from emurl_pipeline.checks import Check, passes_gate
 from emurl_pipeline.materialization import Work, stage_asset
+
+GATE = "tokenizer_gate"
 
 
 def assets(profile: Profile) -> list[Any]:
@@ -19,6 +22,13 @@ def assets(profile: Profile) -> list[Any]:
         deps=["frame_dataset"],
         kinds={"pytorch"},
         pool="gpu",
+        checks=[
+            Check(
+                GATE,
+                "Held-out frames survive the codebook better than patch k-means, and use all of it.",
+                passes_gate,
+            )
+        ],
         shared=["game"],
     )
     def tokenizer(work: Work, config: TokenizerConfig) -> Artifact:

@@ -1,6 +1,8 @@
 """The dynamics stage on real artifacts: learning, baselines, clips, resuming, refusing."""
 
+import json
 import math
+import pickle
 import shutil
 from pathlib import Path
 
@@ -8,18 +10,23 @@ import numpy as np
 import pytest
 import torch
 from killing import train_and_kill
+from PIL import Image
 from tile_speedruns import dataset_of, run_ids, speedrun
 from tiny_models import TINY_DYNAMICS, TINY_TOKENIZER, quiet_context
 
-from emurl_core.artifacts import Artifact, ArtifactError, Input, version_of
+from emurl_core.artifacts import Artifact, ArtifactError, ArtifactStore, Input, version_of
+from emurl_core.artifacts.artifact import file_sha256
 from emurl_core.dynamics import load_dynamics, train_dynamics
 from emurl_core.dynamics.baselines import TokenTables
 from emurl_core.dynamics.clips import clip_starts, clips_at
-from emurl_core.dynamics.quality import prediction_metrics
+from emurl_core.dynamics.continuing import continuations
+from emurl_core.dynamics.quality import gate, metrics_by_screen, prediction_metrics
 from emurl_core.dynamics.training import CODE_VERSION
-from emurl_core.frames.dataset import FrameDataset
+from emurl_core.frames.dataset import EmptyDatasetError, FrameDataset
+from emurl_core.frames.manifest import SPLITS
 from emurl_core.stage import StageContext
-from emurl_core.tokenizer import token_table, train_tokenizer
+from emurl_core.tokenizer import load_tokenizer, token_table, train_tokenizer
+from emurl_core.training import TrainingError
 
 Shared = tuple[StageContext, Artifact, Artifact, Artifact]
 
@@ -30,7 +37,7 @@ def test_it_foresees_held_out_frames_in_fewer_bits_than_the_tables(shared: Share
     assert metrics["test/bits_per_frame"] < metrics["test/copy_mix_bits_per_frame"]
     assert metrics["test/accuracy"] > metrics["test/unigram_accuracy"]
     assert 0 < metrics["test/copy_accuracy"] < 1
-    assert set(shared[3].pictures) == {"predictions"}
+    assert set(shared[3].pictures) == {"predictions", "continuations", "continuations_moving"}
 
 
 def test_metrics_are_of_the_test_speedruns_only(shared: Shared) -> None:
@@ -44,6 +51,115 @@ def test_metrics_are_of_the_test_speedruns_only(shared: Shared) -> None:
     assert artifact.metrics["test/copy_accuracy"] == pytest.approx(
         (clips[:, 1] == clips[:, 2]).float().mean().item()
     )
+
+
+def test_continuations_show_truth_model_and_copy(shared: Shared) -> None:
+    context, dataset, tokenizer, artifact = shared
+    frames = FrameDataset.open(dataset, context.store)
+    tokens = token_table(dataset, tokenizer, frames, context)
+    clips = clips_at(tokens, clip_starts(frames, "test", 6)[:2], 6)
+    model, eyes = load_dynamics(artifact, tokenizer), load_tokenizer(tokenizer)
+    drawn, again = (continuations(model, eyes, clips, seed=0) for _ in range(2))
+    assert drawn.truth.shape == drawn.model.shape == drawn.copied.shape == (2, 6, 144, 160)
+    assert np.array_equal(drawn.truth[:, :2], drawn.model[:, :2])
+    assert (drawn.copied[:, 2:] == drawn.truth[:, 1:2]).all()
+    assert np.array_equal(drawn.model, again.model)
+    assert not np.array_equal(drawn.model[:, 2:], drawn.truth[:, 2:])
+    with Image.open(artifact.pictures["continuations_moving"]) as moving:
+        assert moving.n_frames == TINY_DYNAMICS.context_frames + TINY_DYNAMICS.continued_frames
+        assert moving.info["duration"] == pytest.approx(500, abs=10)
+
+
+def test_metrics_by_type_of_screen_add_up(shared: Shared) -> None:
+    _, _, tokenizer, artifact = shared
+    model = load_dynamics(artifact, tokenizer)
+    clips = torch.randint(0, 64, (20, 3, 90), generator=torch.Generator().manual_seed(0))
+    pairs = clips[:, 1].numpy(), clips[:, 2].numpy()
+    tables = TokenTables.fit(*pairs, tune=pairs, codes=64)
+    found = metrics_by_screen(model, tables, clips, np.array([0] * 15 + [4] * 5))
+    assert (found["test/world/clips"], found["test/still/clips"], found["test/clips"]) == (15, 5, 20)
+    for figure in ("bits_per_frame", "accuracy", "copy_accuracy", "bigram_bits_per_frame"):
+        mean = (15 * found[f"test/world/{figure}"] + 5 * found[f"test/still/{figure}"]) / 20
+        assert mean == pytest.approx(found[f"test/{figure}"], rel=1e-4)
+
+
+def test_the_gate_asks_for_bits_and_for_more_than_copying(shared: Shared) -> None:
+    good = {
+        "test/bits_per_frame": 85.0, "test/copy_mix_bits_per_frame": 200.0, "test/bigram_bits_per_frame": 100.0,
+        "test/accuracy": 0.55, "test/copy_accuracy": 0.5, "test/accuracy_changed": 0.2, "test/bigram_accuracy_changed": 0.1,
+    }  # fmt: skip
+    assert gate(TINY_DYNAMICS, good)["gate_passed"] is True
+    for name, bad in (("bits_per_frame", 85.1), ("accuracy", 0.54), ("accuracy_changed", 0.19)):
+        found = gate(TINY_DYNAMICS, good | {f"test/{name}": bad})
+        assert found["gate_passed"] is False
+        assert [missed.split()[0] for missed in found["gate_missed"]] == [f"test/{name}"]
+    assert gate(TINY_DYNAMICS, good | {"test/accuracy": float("nan")})["gate_passed"] is False
+
+
+def test_the_last_weights_are_kept_beside_the_best(shared: Shared) -> None:
+    assert shared[3].tensors("last").keys() == shared[3].tensors().keys()
+
+
+def test_damage_and_pickles_are_refused_and_never_run(shared: Shared, tmp_path: Path) -> None:
+    context, _, tokenizer, artifact = shared
+    other = tmp_path / "copy"
+    shutil.copytree(context.store.root / "dynamics", other / "artifacts" / "dynamics")
+    planted = ArtifactStore(other).get("dynamics", artifact.version)
+    file = planted.path / "weights.safetensors"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-4] + b"abcd")
+    with pytest.raises(ArtifactError, match=r"weights.safetensors: found .*expected SHA-256"):
+        load_dynamics(planted, tokenizer)
+    evidence = tmp_path / "it ran"
+    file.write_bytes(pickle.dumps(_Bomb(evidence)))
+    record = json.loads((planted.path / "artifact.json").read_text())
+    record["files"][file.name]["sha256"] = file_sha256(file)
+    (planted.path / "artifact.json").write_text(json.dumps(record))
+    with pytest.raises(ArtifactError, match="no safetensors file"):
+        load_dynamics(ArtifactStore(other).get("dynamics", artifact.version), tokenizer)
+    assert not evidence.exists()
+
+
+class _Bomb:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        return Path.touch, (self.path,)
+
+
+def test_a_training_that_diverges_leaves_the_last_artifact_as_it_was(shared: Shared) -> None:
+    context, dataset, tokenizer, artifact = shared
+    wild = {"learning_rate": 1e30, "warmup_steps": 0, "clip_norm": 1e30, "seed": 9}
+    with pytest.raises(TrainingError, match=r"dynamics: found loss .*nothing was published"):
+        train_dynamics(dataset, tokenizer, TINY_DYNAMICS.model_copy(update=wild), context)
+    assert context.store.get("dynamics").version == artifact.version
+    artifact.verify()
+
+
+@pytest.mark.parametrize("lacking", ["train", "test"])
+def test_a_split_without_a_clip_is_refused(lacking: str, context: StageContext, tmp_path: Path) -> None:
+    lengths = {split: 1 if split == lacking else 5 for split in SPLITS}
+    runs = {run_ids(s, 1)[0]: speedrun(i, n) for i, (s, n) in enumerate(lengths.items())}
+    dataset = dataset_of(runs, context, tmp_path)
+    quick = {"steps": 2, "unquantised_steps": 0, "validate_every": 0}
+    tokenizer = train_tokenizer(dataset, TINY_TOKENIZER.model_copy(update=quick), context)
+    with pytest.raises(EmptyDatasetError, match=rf"found no 3 frames in a row in the split '{lacking}'"):
+        train_dynamics(dataset, tokenizer, TINY_DYNAMICS, context)
+    assert context.store.find("dynamics") is None
+
+
+def test_all_equal_frames_train_and_are_copied(context: StageContext, tmp_path: Path) -> None:
+    still = {run_ids(s, 1)[0]: np.full((6, 144, 160), i, np.uint8) for i, s in enumerate(SPLITS)}
+    dataset = dataset_of(still, context, tmp_path)
+    quick = {"steps": 4, "unquantised_steps": 0, "validate_every": 0}
+    tokenizer = train_tokenizer(dataset, TINY_TOKENIZER.model_copy(update=quick), context)
+    brief = TINY_DYNAMICS.model_copy(update={"steps": 4, "validate_every": 2})
+    found = train_dynamics(dataset, tokenizer, brief, context)
+    assert found.metrics["test/copy_accuracy"] == 1
+    assert found.metrics["test/changed_tokens"] == found.metrics["test/accuracy_changed"] == 0
+    assert found.facts["gate_passed"] is False, "nothing can be better than copying here"
+    assert "continuations" not in found.pictures, "no speedrun is long enough"
 
 
 def test_the_same_inputs_give_the_same_artifact(shared: Shared) -> None:

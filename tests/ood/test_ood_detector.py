@@ -6,6 +6,7 @@ import torch
 from tiny_models import TINY_TOKENIZER
 
 from emurl_core.ood import OODConfig, OODDetector, damped
+from emurl_core.ood.baselines import misfit, rarity
 from emurl_core.ood.building import area_under_roc
 from emurl_core.ood.histogram_index import HistogramIndex, profiles
 from emurl_core.ood.percentiles import Percentiles
@@ -131,3 +132,40 @@ def test_what_cannot_work_is_refused(tokenizer: Tokenizer):
 
 def test_area_under_roc_counts_ties_half():
     assert area_under_roc(np.array([1.0, 2.0]), np.array([1.0, 0.0])) == 0.875
+
+
+def test_many_frames_are_compared_in_parts(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch):
+    index = HistogramIndex(run_of_tokens(0, range(40)), CODES, 1)
+    asked = run_of_tokens(1, range(40))
+    without = torch.arange(80) % 3 == 0
+    whole = index.distance(asked, without)
+    monkeypatch.setattr("emurl_core.ood.histogram_index._CHUNK", 7)
+    assert torch.allclose(index.distance(asked, without), whole, atol=1e-6)
+    assert (whole >= index.distance(asked) - 1e-6).all()
+    assert len(index.distance(asked[:0])) == 0
+
+
+def test_more_speedruns_than_can_be_looked_through_are_thinned(
+    tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("emurl_core.ood.detector._CANDIDATES", 100)
+    runs = [run_of_tokens(s, range(16 * s, 16 * s + 16)) for s in range(4)]
+    index = OODDetector.from_tokenizer(tokenizer).fit(runs).index
+    assert len(index) <= 100
+    assert (index.distance(torch.cat([r[:1] for r in runs])) < 1e-6).all(), "every speedrun is still there"
+
+
+def test_baselines_measure_what_they_are_called_after(tokenizer: Tokenizer):
+    frames = torch.randint(0, 4, (5, 144, 160), dtype=torch.uint8)
+    found = misfit(tokenizer, frames)
+    with torch.no_grad():
+        assert torch.equal(found.tokens, tokenizer.encode(frames).flatten(1))
+        assert found.reconstruction == pytest.approx(
+            (tokenizer.reconstruct(frames) != frames).float().mean((1, 2)).numpy()
+        )
+        nearest = tokenizer.codebook[found.tokens.unflatten(1, (9, 10))]
+        expected = (tokenizer.latents(frames) - nearest).square().mean((1, 2, 3))
+    assert found.quantisation == pytest.approx(expected.numpy(), rel=1e-4)
+    seen = torch.tensor([[0] * 60 + [1] * 30])
+    rare = rarity(seen, torch.tensor([[0] * 90, [1] * 90, [2] * 90]), CODES)
+    assert rare[0] < rare[1] < rare[2]

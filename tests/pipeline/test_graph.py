@@ -8,7 +8,7 @@ import pytest
 
 from emurl_core.artifacts import file_sha256
 from emurl_core.lineage import ancestors
-from emurl_pipeline.definitions import ASSETS, FROM_DATASET
+from emurl_pipeline.definitions import ASSETS, FROM_DATASET, ON_REQUEST, build
 from emurl_pipeline.instance import dagster_home, headless_instance
 from emurl_pipeline.partitions import VIDEO_METADATA, latest_tags
 from emurl_pipeline.upstream import kind_of
@@ -56,7 +56,7 @@ def test_every_materialization_links_mlflow_dagster_and_the_artifact(finished):
 
 def test_the_dataset_is_the_data_version_that_the_models_were_trained_on(finished):
     (made,) = materializations(finished.folder, "frame_dataset")[-1:]
-    for kind in ("tokenizer", "dynamics", "reward_model", "policy", "evaluation"):
+    for kind in ("tokenizer", "dynamics", "reward_model", "ood_detector", "policy", "evaluation"):
         (dataset,) = ancestors(finished.store.get(kind), "frame_dataset").values()
         assert dataset["version"] == made.tags["dagster/data_version"]
         assert dataset["facts"]["manifest_sha256"]
@@ -89,14 +89,54 @@ def test_a_changed_video_is_the_only_one_that_is_fetched_again(finished):
     assert len(changed) == 1
 
 
-def test_a_reward_model_below_its_gate_trains_no_policy(finished):
-    strict = finished.profile.reward.model_copy(update={"gate_kendall_tau": 1.0, "seed": 5})
+def test_a_bad_reward_model_trains_no_policy(finished):
+    # One step at no learning rate: a random net, held against the gate of the demo.
+    bad = {"gate_kendall_tau": 0.5, "seed": 5, "steps": 1, "learning_rate": 1e-12}
+    untrained = finished.profile.reward.model_copy(update=bad)
     policies = len(materializations(finished.folder, "policy"))
-    outcome = finished.run(finished.profile.model_copy(update={"reward": strict}))
+    outcome = finished.run(finished.profile.model_copy(update={"reward": untrained}))
     assert "reward_model" in outcome.failed_stages
     assert "reward_gate" in outcome.failed_stages["reward_model"]
     assert len(materializations(finished.folder, "policy")) == policies
-    assert finished.store.get("reward_model").facts["gate_passed"] is False, "it is kept, to be looked at"
+    kept = finished.store.get("reward_model")
+    assert kept.facts["gate_passed"] is False, "it is kept, to be looked at"
+    assert kept.metrics["test/kendall_tau_median"] < 0.5, (
+        "bad by what it does, not by a gate that nothing passes"
+    )
+
+
+@pytest.mark.parametrize(
+    ("stage", "bad"),
+    [("tokenizer", {"gate_codes_used": 1.0, "seed": 5}), ("dynamics", {"gate_over_copy": 0.9, "seed": 5})],
+)
+def test_a_model_below_its_gate_stops_what_would_be_built_on_it(finished, stage, bad):
+    before = finished.store.get(stage)
+    policies = len(materializations(finished.folder, "policy"))
+    worse = getattr(finished.profile, stage).model_copy(update=bad)
+    outcome = finished.run(finished.profile.model_copy(update={stage: worse}))
+    kept = finished.store.get(stage)
+    finished.store.choose(before)
+    assert f"{stage}_gate" in outcome.failed_stages[stage]
+    assert len(materializations(finished.folder, "policy")) == policies
+    assert kept.facts["gate_passed"] is False, "it is kept, to be looked at"
+    assert kept.facts["gate_missed"]
+
+
+def test_reward_models_are_judged_when_that_is_asked_for(finished):
+    assert not any(materializations(finished.folder, name) for name in ON_REQUEST)
+    current = finished.store.get("reward_model").id
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", "")
+        with headless_instance(dagster_home(finished.folder / "dagster")) as instance:
+            job = build(finished.profile, finished.folder / "home").resolve_implicit_global_asset_job_def()
+            keys = [dg.AssetKey(name) for name in ON_REQUEST]
+            assert job.execute_in_process(instance=instance, asset_selection=keys).success
+    table = materializations(finished.folder, "reward_comparison")[0].metadata["comparison_table"].value
+    assert all(
+        f"| {name} |" in table for name in ("resnet", "tokenizer", "global", "sequence", "pixel ridge")
+    )
+    assert "pooled/empty_gain_share" in materializations(finished.folder, "reward_truth")[0].metadata
+    assert finished.store.get("reward_model").id == current, "a comparison moves nothing"
 
 
 def _row_events(folder: Path) -> dict[str, str]:

@@ -237,5 +237,5 @@ def test_learned_progress_pays_and_ram_does_not(
     assert lied_to.metrics[name] != honest.metrics[name], "the log believes the RAM"
     assert torch.equal(weights, expected), "the policy does not know it"
     progress = RewardModel.progress
-    monkeypatch.setattr(RewardModel, "progress", lambda self, frames: 1 - progress(self, frames))
+    monkeypatch.setattr(RewardModel, "progress", lambda self, *seen: 1 - progress(self, *seen))
     assert not torch.equal(trained()[1], expected), "the reward model is what it learns from"

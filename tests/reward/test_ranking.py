@@ -88,7 +88,11 @@ def test_a_model_that_reads_the_timer_is_found_out():
     leaky = leak_metrics(reads_the_corner, stills)
     assert leaky["timer_gain"] > 0.5
     blind = leak_metrics(lambda frames: frames[:, 20:60, 20:60].mean((1, 2)) / 3, stills)
-    assert blind == pytest.approx({"timer_gain": 0, "timer_wobble": 0, "border_change": 0})
+    assert blind == pytest.approx(
+        {"timer_gain": 0, "timer_wobble": 0, "no_timer_change": 0, "border_change": 0}
+    )
+    corner = leak_metrics(lambda frames: frames[:, -8:, -30:].mean((1, 2)) / 3, stills)
+    assert corner["no_timer_change"] > 0.1
     border = leak_metrics(lambda frames: frames[:, :8].mean((1, 2)) / 3, stills)
     assert border["border_change"] > 0.4
 

@@ -7,14 +7,16 @@ import torch
 from safetensors.torch import save_file
 
 from emurl_core.reward import RewardConfig, RewardModel
-from emurl_core.reward.model import bradley_terry_loss
+from emurl_core.reward.member import RewardMember
+from emurl_core.reward.objectives import bradley_terry_loss, signed_distance_loss
 from emurl_core.reward.resnet import ResNet34, load_weights
 
 
 def test_the_full_profile_is_resnet_34_with_one_output():
     model = RewardModel(RewardConfig())
     assert sum(p.numel() for p in model.parameters()) == 21_285_185
-    names = set(model.scorer.net.state_dict())
+    (member,) = model.members
+    names = set(member.scorer.net.state_dict())
     assert {
         "conv1.weight",
         "bn1.running_mean",
@@ -75,11 +77,33 @@ def test_the_loss_falls_as_the_later_frame_pulls_ahead_and_is_least_at_the_soft_
 def test_a_batch_with_swapped_frames_has_the_same_scores_swapped():
     # Were the halves normalised apart, swapping them would change more than the order.
     torch.manual_seed(0)
-    model = RewardModel(RewardConfig(width=4, downsample=2, max_shift_px=0, shade_noise=0.0)).train()
+    model = RewardMember(RewardConfig(width=4, downsample=2, max_shift_px=0, shade_noise=0.0)).train()
     seen = []
     model.scorer.register_forward_hook(lambda _, inputs, scores: seen.append(scores))
-    frames = torch.randint(0, 4, (2, 3, 144, 160), dtype=torch.uint8)
+    frames = torch.randint(0, 4, (2, 3, 1, 144, 160), dtype=torch.uint8)
     label = torch.ones(3)
     model.loss({"earlier": frames[0], "later": frames[1], "label": label})
     model.loss({"earlier": frames[1], "later": frames[0], "label": label})
     torch.testing.assert_close(seen[0].roll(3), seen[1])
+
+
+def test_the_distance_loss_is_least_at_the_true_distance_and_weighs_near_pairs_more():
+    elapsed = torch.tensor([0.3])
+    distance = torch.linspace(-0.5, 1.0, 301)
+    losses = [signed_distance_loss(torch.zeros(1), d[None], elapsed, 0.05).item() for d in distance]
+    assert distance[min(range(301), key=losses.__getitem__)] == pytest.approx(0.3, abs=0.006)
+    both = torch.tensor([0.01, 0.9])
+
+    def wrong(which: int) -> float:
+        later = both.clone()
+        later[which] += 0.2
+        return signed_distance_loss(torch.zeros(2), later, both, 0.05).item()
+
+    assert wrong(0) / wrong(1) == pytest.approx(0.95 / 0.06, rel=1e-3)
+
+
+def test_a_weights_file_beside_a_variant_without_a_resnet_is_refused():
+    with pytest.raises(ValueError, match="has no ResNet"):
+        RewardConfig(variant="sequence", weights_file="resnet.safetensors")
+    with pytest.raises(ValueError, match="found no tokenizer beside the reward variant 'tokenizer'"):
+        RewardModel(RewardConfig(variant="tokenizer"))

@@ -1,6 +1,5 @@
 """The reward stage on real artifacts: learning, held-out figures, resuming, refusing."""
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from emurl_core.frames.dataset import FrameDataset
 from emurl_core.reward import RewardConfig, load_reward, train_reward
 from emurl_core.reward import train as stage
 from emurl_core.reward.calibration import Calibration
-from emurl_core.reward.report import score_run
+from emurl_core.reward.scoring import score_run
 from emurl_core.stage import StageContext
 
 Trained = tuple[StageContext, Artifact, Artifact]
@@ -54,7 +53,8 @@ def test_it_is_calibrated_on_the_validation_runs(trained: Trained):
     held = [score_run(model, frames, run, torch.device("cpu")) for run in frames.runs("validation")]
     again = Calibration()
     again.fit(np.concatenate([r.score for r in held]), np.concatenate([r.time_share for r in held]))
-    torch.testing.assert_close(model.calibration.progress, again.progress, rtol=0, atol=1e-5)
+    (member,) = model.members
+    torch.testing.assert_close(member.calibration.progress, again.progress, rtol=0, atol=1e-5)
 
 
 def test_every_figure_is_of_the_test_runs_and_nothing_else_depends_on_them(
@@ -73,33 +73,6 @@ def test_every_figure_is_of_the_test_runs_and_nothing_else_depends_on_them(
         accuracy = f"{prefix}pairwise_accuracy"
         assert backwards.metrics[accuracy] == pytest.approx(1 - forwards.metrics[accuracy], abs=0.02)
     assert backwards.facts["gate_passed"] is False
-
-
-def test_a_killed_training_resumes_to_the_same_bits(
-    context: StageContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    config = TINY.model_copy(update={"steps": 20, "validate_every": 7})
-    elsewhere = quiet_context(tmp_path / "elsewhere")
-    whole = train_reward(dataset_of(runs(12), elsewhere, tmp_path / "one"), config, elsewhere)
-    dataset = dataset_of(runs(12), context, tmp_path / "two")
-    monkeypatch.setattr(stage, "fit", partial(stage.fit, checkpoint_every_s=0.0))
-    draw = stage.PairSampler.draw
-
-    def killed(self: stage.PairSampler, step: int):
-        if step == 12:
-            raise KeyboardInterrupt
-        return draw(self, step)
-
-    monkeypatch.setattr(stage.PairSampler, "draw", killed)
-    with pytest.raises(KeyboardInterrupt):
-        train_reward(dataset, config, context)
-    assert context.store.find("reward_model") is None
-    drawn = []
-    monkeypatch.setattr(stage.PairSampler, "draw", lambda self, step: drawn.append(step) or draw(self, step))
-    resumed = train_reward(dataset, config, context)
-    assert min(drawn) >= 10
-    assert resumed.version == whole.version
-    assert all(torch.equal(resumed.tensors()[name], weights) for name, weights in whole.tensors().items())
 
 
 def test_the_same_training_is_found_instead_of_repeated(trained: Trained, monkeypatch: pytest.MonkeyPatch):
@@ -128,6 +101,15 @@ def test_a_weights_file_is_part_of_what_the_model_is(context: StageContext, tmp_
             context,
         )
     assert context.store.find("reward_model") is None
+
+
+def test_videos_of_one_frame_each_are_refused_and_the_last_model_stays(context: StageContext, tmp_path: Path):
+    with context.store.draft("reward_model", "before", config=TINY, code_version="3") as draft:
+        draft.save_tensors({"some": torch.ones(1)})
+    single = dataset_of({name: frames[:1] for name, frames in runs(6).items()}, context, tmp_path)
+    with pytest.raises(ValueError, match="none with two frames, expected at least one"):
+        train_reward(single, TINY, context)
+    assert context.store.get("reward_model").version == "before"
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from emurl_core.tokenizer.clustering import kmeans, nearest
-from emurl_core.tokenizer.model import TokenizerConfig
+from emurl_core.tokenizer.configuration import TokenizerConfig
 from emurl_core.tokenizer.quantisers import EmaQuantiser, FsqQuantiser
+from emurl_core.tokenizer.starting import common_centres
 
 
 def clouds(centres: int, each: int = 40, width: int = 8) -> torch.Tensor:
@@ -39,7 +40,7 @@ def test_every_code_is_in_use_after_a_start_from_live_latents_and_few_without_it
         quantiser = EmaQuantiser(64, 8, decay=0.9, commitment=0.25, revive_after=10**6)
         quantiser.ready.fill_(True)
         if started:
-            quantiser.start(points, seed=0)
+            quantiser.start(kmeans(points, 64, seed=0), torch.full((64,), 1 / 64))
         for _ in range(20):
             codes = quantiser(points)[1]
         return len(codes.unique())
@@ -59,19 +60,47 @@ def test_codes_that_nothing_chooses_are_revived() -> None:
     assert len(quantiser.codes(points).unique()) > before + 15
 
 
+def test_the_first_batch_hardly_moves_a_codebook_that_was_started_well() -> None:
+    points = clouds(64)
+    quantiser = EmaQuantiser(64, 8, decay=0.99, commitment=0.25, revive_after=10**6)
+    vectors = kmeans(points, 64, seed=0)
+    quantiser.start(vectors, torch.full((64,), 1 / 64))
+    quantiser(points + 1.0)
+    assert (quantiser.vectors - vectors).abs().max() < 0.02, "a batch counts a hundredth"
+
+
 def test_the_codebook_stands_still_in_evaluation() -> None:
     quantiser = EmaQuantiser(16, 8, decay=0.9, commitment=0.25, revive_after=1).eval()
-    quantiser.start(clouds(16), seed=0)
+    quantiser.start(kmeans(clouds(16), 16, seed=0), torch.full((16,), 1 / 16))
     before = {k: v.clone() for k, v in quantiser.state_dict().items()}
     quantiser(torch.randn(100, 8))
     assert all(torch.equal(before[k], v) for k, v in quantiser.state_dict().items())
+
+
+def test_a_code_that_single_frames_alone_use_moves_to_where_more_frames_need_one() -> None:
+    """100 frames of two patches: common ones in ten places, and in four frames something far from everything."""
+    torch.manual_seed(0)
+    usual = torch.randn(30, 4)
+    odd = 50 + 20 * torch.randn(4, 4)
+    points = torch.cat([usual, odd])
+    which = torch.randint(0, 30, (100, 2))
+    which[:4, 1] = torch.arange(30, 34)
+    weights = torch.bincount(which.flatten(), minlength=34).float()
+
+    def rare(share: float) -> int:
+        centres = common_centres(points, weights, which, 12, share, seed=0)
+        codes = nearest(points, centres)[which]
+        return sum((codes == c).any(1).sum() < 3 for c in range(12))
+
+    assert rare(0.0) >= 3
+    assert rare(0.03) == 0
 
 
 @pytest.mark.parametrize("kind", ["ema", "fsq"])
 def test_gradients_pass_straight_through_and_the_output_is_the_code_s_vector(kind: str) -> None:
     torch.manual_seed(0)
     quantiser = EmaQuantiser(64, 8, 0.99, 0.25, 25) if kind == "ema" else FsqQuantiser((4, 4, 4), 8)
-    quantiser.start(torch.randn(500, 8), seed=0)
+    quantiser.ready.fill_(True)
     quantiser.eval()
     latents = torch.randn(10, 8, requires_grad=True)
     vectors, codes, _ = quantiser(latents)

@@ -1,0 +1,58 @@
+"""Getting a trained reward model back, and refusing what does not fit."""
+
+import torch
+from pydantic import ValidationError
+
+from emurl_core.artifacts import Artifact, ArtifactError
+from emurl_core.reward.configuration import RewardConfig
+from emurl_core.reward.model import RewardModel
+from emurl_core.tokenizer import load_tokenizer, require_same_codebook
+
+KIND = "reward_model"
+CANDIDATE = "reward_candidate"
+"""Reward models made for a comparison, one partition a variant: the current `reward_model` stays what it is."""
+
+
+def load_reward(
+    artifact: Artifact, device: torch.device | str, tokenizer: Artifact | None = None
+) -> RewardModel:
+    """The trained model in evaluation mode, without gradients.
+
+    Args:
+        tokenizer: the one it was trained with; needed by the variants that read tokens, not looked at by the others.
+
+    Raises:
+        ArtifactError: it is of another kind, damaged, made by older code, or trained on another codebook.
+    """
+    artifact.expect(CANDIDATE if artifact.kind == CANDIDATE else KIND)
+    try:
+        config = RewardConfig.model_validate(artifact.config)
+    except ValidationError as error:
+        raise _misfit(artifact, " ".join(str(error).split())) from error
+    eyes = None
+    if config.reads_tokens:
+        if tokenizer is None:
+            raise ArtifactError(
+                f"{artifact.id} scores frames by their tokens: found no tokenizer beside it, expected the one with the "
+                f"codebook {artifact.facts.get('codebook_sha256')}; pass the tokenizer it was trained with"
+            )
+        require_same_codebook(artifact, tokenizer)
+        eyes = load_tokenizer(tokenizer, device)
+    model = RewardModel(config, eyes)
+    try:
+        found = model.load_state_dict(artifact.tensors(), strict=False)
+    except RuntimeError as error:
+        raise _misfit(artifact, " ".join(str(error).split())) from error
+    if found.missing_keys or found.unexpected_keys:
+        raise _misfit(
+            artifact, f"{len(found.missing_keys)} weights missing and {len(found.unexpected_keys)} unknown"
+        )
+    return model.to(device).eval().requires_grad_(False)
+
+
+def _misfit(artifact: Artifact, found: str) -> ArtifactError:
+    made_by = artifact.record["code_version"]
+    return ArtifactError(
+        f"{artifact.id} does not fit this code: found {found} (it was made by reward code {made_by}), expected the weights "
+        "that its config describes; build it again: `emurl reward`, or materialize reward_model"
+    )

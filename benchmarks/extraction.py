@@ -7,7 +7,7 @@ Videos are recorded into DIR by the project's own recorder (veryfast, so with B-
 slow and what a video costs once (finding, pictures for people) should weigh no more than in real ones. The peer is
 `ffmpeg -vf fps=2,crop,scale=160:144,format=gray -f rawvideo /dev/null` at the true rectangle. The contenders:
 
-    pick       read_every: decode and choose by presentation time
+    pick       what the peer does: decode, choose by presentation time, crop, scale to 160×144 grey
     pick ±1    the same, allowing one frame of error (`exact_frames=False`)
     cut        `extract_file` with the rectangle given by hand: shades, index and picture
     find, cut  `extract_file` that finds the screen itself
@@ -29,8 +29,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import cv2
+
 from emurl_core.frames import FramesConfig, Rect, extract_file
 from emurl_core.frames.decode import probe, read_every
+from emurl_core.screen import HEIGHT_PX, WIDTH_PX
 from emurl_core.sources.synthetic import recording_of
 from emurl_core.synthetic.truth import read_truth
 
@@ -114,9 +117,14 @@ def own_cpu_s(work: Callable[[], object]) -> float:
 
 
 def pick(clip: Clip, exact: bool, threads: int) -> None:
-    """Decode what is needed for two frames a second, and nothing else."""
-    for _ in read_every(clip.file, 0.5, exact=exact, threads=threads):
-        pass
+    """What ffmpeg's command does: two frames a second, cropped and scaled."""
+    r = clip.rect
+    rows, columns = slice(round(r.y), round(r.y + r.h)), slice(round(r.x), round(r.x + r.w))
+    with Path("/dev/null").open("wb") as sink:
+        for picture in read_every(clip.file, 0.5, exact=exact, threads=threads):
+            # Bicubic, as ffmpeg's scaler is by default.
+            grey = cv2.resize(picture.y[rows, columns], (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_CUBIC)
+            sink.write(grey.tobytes())
 
 
 def cut(clip: Clip, by_hand: bool, threads: int, folder: Path) -> None:
@@ -166,6 +174,7 @@ def main() -> None:
         raise SystemExit(
             "found no ffmpeg, expected one to compare with; install it (Debian: apt install ffmpeg)"
         )
+    cv2.setNumThreads(1)
     args.home.mkdir(parents=True, exist_ok=True)
     print("| video | threads | ffmpeg CPU s | pick | pick ±1 | cut | find, cut |")
     print("|---|---|---|---|---|---|---|")

@@ -1,0 +1,200 @@
+"""Every model beside the baselines it must beat, on speedruns it never saw, over several seeds: one table a model.
+
+    python benchmarks/learning.py --home DIR [--runs 24] [--seeds 0 1 2] [--profile demo]
+
+Lists, records and cuts `--runs` synthetic speedruns into DIR, then runs the commands `emurl tokenizer`, `dynamics`, `ood` and
+`compare-rewards` once a seed, each in a process of its own, so that time and memory are those of the stage. What is
+published in DIR is not made again. Prints Markdown: mean over the seeds and, in brackets, the least and the greatest.
+The seed changes weights and batches; the speedruns and their split stay, because a baseline is only comparable on those.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from emurl_core.artifacts import Artifact, ArtifactStore
+from emurl_core.tokenizer.screens import SCREEN_TYPES
+
+Row = Mapping[str, float]
+
+TOKENIZER = {
+    "pixels in their exact shade": ("exact_shade_accuracy", "patch_kmeans_accuracy", "majority_accuracy"),
+    "PSNR, dB": ("psnr_db", "patch_kmeans_psnr_db", None),
+    "codes used": ("codes_used", "patch_kmeans_codes_used", None),
+    "perplexity": ("perplexity", "patch_kmeans_perplexity", None),
+}
+DYNAMICS = {
+    "bits a frame": (
+        "bits_per_frame",
+        "copy_mix_bits_per_frame",
+        "unigram_bits_per_frame",
+        "bigram_bits_per_frame",
+    ),
+    "tokens foreseen": ("accuracy", "copy_accuracy", "unigram_accuracy", "bigram_accuracy"),
+    "… of those that change": (
+        "accuracy_changed",
+        None,
+        "unigram_accuracy_changed",
+        "bigram_accuracy_changed",
+    ),
+}
+COSTS = ("wall s", "CPU s", "peak MB")
+
+
+def main() -> None:
+    """Collect, train, print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--runs", type=int, default=24)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--profile", default="demo")
+    args = parser.parse_args()
+    store = ArtifactStore(args.home)
+    emurl = Commands(args.profile, args.home)
+    emurl("scrape", "--synthetic-runs", str(args.runs))
+    emurl("download", "--parallel", "2")
+    emurl("extract")
+    emurl("dataset")
+    dataset = store.get("frame_dataset")
+    found: dict[str, list[Artifact]] = {}
+    for seed in args.seeds:
+        for kind, command in (
+            ("tokenizer", ["tokenizer", "--seed", str(seed)]),
+            ("dynamics", ["dynamics", "--seed", str(seed)]),
+            ("ood_detector", ["ood"]),
+            ("reward_comparison", ["compare-rewards", "--reward.seed", str(seed)]),
+        ):
+            emurl(*command, seed=seed)
+            found.setdefault(kind, []).append(store.get(kind))
+    videos = dataset.facts["videos"]
+    runs = {s: len({v["run_id"] for v in videos if v["split"] == s}) for s in ("train", "validation", "test")}
+    frames = {s: sum(v["rows"] for v in videos if v["split"] == s) for s in runs}
+    counted = ", ".join(f"{runs[s]} {s} ({frames[s]:,} frames)" for s in runs)
+    print(f"{dataset.id}: {counted}; profile `{args.profile}`, seeds {', '.join(map(str, args.seeds))}\n")
+    print(
+        beside("Tokenizer", found["tokenizer"], TOKENIZER, ("tokenizer", "patch k-means", "commonest shade"))
+    )
+    print(by_screen(found["tokenizer"], ("exact_shade_accuracy", "patch_kmeans_accuracy")))
+    print(beside("Dynamics", found["dynamics"], DYNAMICS, ("dynamics", "copy", "unigram", "bigram")))
+    print(
+        by_screen(found["dynamics"], ("bits_per_frame", "copy_mix_bits_per_frame", "bigram_bits_per_frame"))
+    )
+    print(rewards(found["reward_comparison"]))
+    print(detectors(found["ood_detector"]))
+    print(emurl.costs(args.seeds))
+
+
+class Commands:
+    """Runs `emurl` commands and keeps what each cost, also over several sittings."""
+
+    def __init__(self, profile: str, home: Path) -> None:
+        self._start = [sys.executable, "-m", "emurl_core.cli", "--profile", profile, "--home", str(home)]
+        self._file = home / f"costs-{profile}.json"
+        home.mkdir(parents=True, exist_ok=True)
+        self._costs: dict[str, list[float]] = (
+            json.loads(self._file.read_text()) if self._file.exists() else {}
+        )
+
+    def __call__(self, *command: str, seed: int | None = None) -> None:
+        """Run one. With a seed its cost is kept, of the first time that it was run."""
+        print(f"emurl {' '.join(command)}", file=sys.stderr, flush=True)
+        began = time.monotonic()
+        process = subprocess.Popen([*self._start, *command], stdout=subprocess.DEVNULL)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise SystemExit(
+                f"`emurl {' '.join(command)}` ended with {process.returncode}; see what it said above"
+            )
+        cost = [time.monotonic() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]
+        if seed is not None:
+            self._costs.setdefault(f"{command[0]} {seed}", cost)
+            self._file.write_text(json.dumps(self._costs, indent=1))
+
+    def costs(self, seeds: Sequence[int]) -> str:
+        """Time and memory of each stage."""
+        rows = []
+        for name in ("tokenizer", "dynamics", "ood", "compare-rewards"):
+            own = [self._costs[f"{name} {seed}"] for seed in seeds]
+            rows.append([f"`emurl {name}`", *(spread([c[i] for c in own]) for i in range(len(COSTS)))])
+        return table("Cost of a stage, its evaluation included", ["stage", *COSTS], rows)
+
+
+def beside(
+    title: str, models: Sequence[Artifact], figures: Mapping[str, Sequence[str | None]], names: Sequence[str]
+) -> str:
+    """A row a figure, a column for the model and each baseline."""
+    rows = [
+        [label, *(spread([m.metrics.get(f"test/{k}") for m in models]) if k else "–" for k in keys)]
+        for label, keys in figures.items()
+    ]
+    width = max(map(len, rows))
+    rows = [row + ["–"] * (width - len(row)) for row in rows]
+    passed = sum(bool(m.facts["gate_passed"]) for m in models)
+    gate = f"gate ({models[0].facts['gate']}) passed by {passed} of {len(models)}"
+    return table(f"{title}, {models[0].facts['parameters']:,} parameters; {gate}", ["", *names], rows)
+
+
+def by_screen(models: Sequence[Artifact], keys: Sequence[str]) -> str:
+    """The same figures over the frames of one type of screen."""
+    rows = [
+        [name, *(spread([m.metrics.get(f"test/{name}/{k}") for m in models]) for k in keys)]
+        for name in SCREEN_TYPES
+        if f"test/{name}/{keys[0]}" in models[0].metrics
+    ]
+    return table("By type of screen", ["", *(k.replace("_", " ") for k in keys)], rows)
+
+
+def rewards(comparisons: Sequence[Artifact]) -> str:
+    """The comparison's own table, over the seeds."""
+    tables: list[list[dict[str, Any]]] = [c.facts["table"] for c in comparisons]
+    head = [name for name in tables[0][0] if name != "model"]
+    rows = [
+        [str(row["model"]), *(spread([t[i].get(name) for t in tables]) for name in head)]
+        for i, row in enumerate(tables[0])
+    ]
+    turned = [[name, *(row[i + 1] for row in rows)] for i, name in enumerate(head)]
+    return table(
+        f"Reward models, {comparisons[0].facts['test_runs']} unseen speedruns",
+        ["", *(r[0] for r in rows)],
+        turned,
+    )
+
+
+def detectors(found: Sequence[Artifact]) -> str:
+    """Every figure of the out-of-distribution detector."""
+    rows = [[name, spread([d.metrics.get(name) for d in found])] for name in sorted(found[0].metrics)]
+    return table("Out of distribution", ["", "figure"], rows)
+
+
+def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Markdown."""
+    lines = [f"**{title}**", "", f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)]) + "\n"
+
+
+def spread(values: Sequence[float | None]) -> str:
+    """Mean, and least and greatest in brackets where they differ."""
+    known = [v for v in values if v is not None]
+    if not known:
+        return "–"
+    least, greatest = _short(min(known)), _short(max(known))
+    middle = _short(mean(known))
+    return middle if least == greatest else f"{middle} [{least}–{greatest}]"
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"
+
+
+if __name__ == "__main__":
+    main()

@@ -176,11 +176,25 @@ def test_the_expert_of_other_games_are_the_held_out_speedruns(learnt):
 
     store, inputs = learnt
     frames = FrameDataset.open(inputs.dataset, store)
-    shown = list(_expert(SMALL.model_copy(update={"game": GameConfig(game="rom")}), store, 20))
+    other = SMALL.model_copy(update={"game": GameConfig(game="rom")})
+    shown = list(_expert(other, inputs.reward_model, store, 4))
     runs = frames.runs("test")
     assert len(shown) == len(runs) == 2
-    for episode, run in zip(shown, runs, strict=True):
-        np.testing.assert_array_equal(episode, frames.shades(run.rows[:11]))
+    for i, (episode, run) in enumerate(zip(shown, runs, strict=True)):
+        # One stretch a quarter of the way in, one three quarters: the title alone would be no expert.
+        begin = round((run.length - 5) * (0.25, 0.75)[i])
+        np.testing.assert_array_equal(episode, frames.shades(run.rows[begin : begin + 5]))
+
+
+def test_a_graphics_card_that_gives_up_fails_its_check_and_stops_no_other(tmp_path, monkeypatch):
+    def out_of_memory(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(throughput, "pick_device", out_of_memory)
+    found = answers(SMALL, ArtifactStore(tmp_path), ("throughput", "disk"))
+    assert found["throughput"].verdict == "FAIL"
+    assert "out of memory" in found["throughput"].message
+    assert found["disk"].verdict != "FAIL"
 
 
 def test_the_expert_of_the_embedded_game_gets_somewhere():

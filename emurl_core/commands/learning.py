@@ -137,7 +137,7 @@ class Policy(Command):
     def run(self, store: ArtifactStore) -> int:
         context = StageContext(store, runtime=self.runtime)
         inputs = store.get("tokenizer"), store.get("dynamics"), store.get("reward_model")
-        ood = store.get("ood_detector") if self.config.ood else None
+        ood = store.find("ood_detector") if self.config.ood else None
         return say(train_policy(*inputs, self.config, self.game, context, ood=ood))
 
 

@@ -42,13 +42,6 @@ def clips_at(tokens: np.ndarray, starts: np.ndarray, length: int) -> torch.Tenso
     return torch.from_numpy(tokens[rows].astype(np.int64))
 
 
-def spaced(starts: np.ndarray, at_most: int) -> np.ndarray:
-    """Evenly thinned to `at_most`."""
-    if len(starts) <= at_most:
-        return starts
-    return starts[np.linspace(0, len(starts) - 1, at_most).astype(np.int64)]
-
-
 class ClipBatches:
     """step -> `{"clips": (B, length, 90) int64}`, a pure function of the step."""
 

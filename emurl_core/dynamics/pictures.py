@@ -25,7 +25,8 @@ def draw_predictions(
     with torch.no_grad():
         foreseen = model.logits(clips)[:, -1].argmax(-1)
     generator = torch.Generator(device).manual_seed(seed)
-    sampled = model.continuation(clips[:, :seen], SAMPLED_FRAMES, generator=generator)
+    warmth = model.config.temperature
+    sampled = model.continuation(clips[:, :seen], SAMPLED_FRAMES, warmth, generator)
     columns = torch.cat([clips, foreseen[:, None], sampled], 1)
     titles = [f"frame t−{seen - 1 - i}" if i < seen - 1 else "frame t" for i in range(seen)]
     titles += ["true t+1", "predicted t+1\n(teacher-forced)"]

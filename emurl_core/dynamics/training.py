@@ -5,7 +5,7 @@ import torch
 
 from emurl_core.artifacts import Artifact, Input, version_of
 from emurl_core.dynamics.baselines import TokenTables
-from emurl_core.dynamics.clips import ClipBatches, clip_starts, clips_at, spaced
+from emurl_core.dynamics.clips import ClipBatches, clip_starts, clips_at
 from emurl_core.dynamics.continuing import animate_continuations, continuations, draw_continuations
 from emurl_core.dynamics.model import Dynamics, DynamicsConfig
 from emurl_core.dynamics.pictures import draw_predictions
@@ -15,6 +15,7 @@ from emurl_core.runtime import pick_device, seed_everything
 from emurl_core.screen import TOKENS
 from emurl_core.stage import StageContext
 from emurl_core.tokenizer.loading import load_tokenizer
+from emurl_core.tokenizer.sampling import spaced
 from emurl_core.tokenizer.screens import screen_types
 from emurl_core.tokenizer.token_table import token_table
 from emurl_core.training import fit

@@ -58,7 +58,8 @@ def measure_reward_truth(
         tokenizer: the one that the reward model was trained with, where it reads tokens.
 
     Raises:
-        ValueError: the ROM is missing or bad, or nothing is known about the truth of the game.
+        ValueError: the ROM is missing or bad, nothing is known about the truth of the game, or
+            none of the players can play it.
         ArtifactError: `reward_model` is of another kind, damaged, or was trained on another codebook.
     """
     opened = open_game(game)

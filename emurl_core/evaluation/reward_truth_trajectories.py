@@ -44,7 +44,7 @@ def trajectories(
     Players that know only the embedded game are left out of others.
 
     Raises:
-        ValueError: nothing is known about the truth of this game.
+        ValueError: nothing is known about the truth of this game, or none of the players can play it.
     """
     if not opened.game.milestones:
         raise ValueError(
@@ -52,6 +52,11 @@ def trajectories(
             "set game to embedded or pokemon_red"
         )
     fit = [p for p in players if p == "random" or opened.game.name == "embedded"]
+    if not fit:
+        raise ValueError(
+            f"found players={tuple(players)}, none of whom can play {opened.game.title}, expected random among them (scripted and "
+            "lost know the embedded game only); add random to players"
+        )
     return [_play(opened, player, FIRST_SEED + i, steps) for player in fit for i in range(plays)]
 
 

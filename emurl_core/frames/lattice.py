@@ -17,6 +17,8 @@ from emurl_core.frames.resample import RIDGE, Kernel, taps
 from emurl_core.screen import HEIGHT_PX, WIDTH_PX
 
 _BAND = 4
+_HOPELESS = 0.2
+"""Below this sharpness there is no lattice whose last fractions of a pixel would be worth finding."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +89,18 @@ class Axis:
         ]
         fine = [self._grid(c.start, c.end, kernel, 0.25, 0.25, start + end) for c, kernel in tried]
         best = min(fine, key=lambda f: f.misfit)
+        if self.sharpness(best) < _HOPELESS:
+            return best
         best = self._grid(best.start, best.end, best.kernel, 0.3, 0.15, start + end)
         # Which line a hard edge falls on turns on small fractions.
         reach, step = (0.15, 0.05) if best.kernel == "nearest" else (0.08, 0.08)
         return self._grid(best.start, best.end, best.kernel, reach, step, start + end)
+
+    def sharpness(self, fit: AxisFit) -> float:
+        """How much worse a lattice half a pixel off explains the lines, in [0, 1]."""
+        half = (fit.end - fit.start) / self.count / 2
+        wrong = 0.5 * sum(self.misfit(fit.start + d, fit.end + d, fit.kernel) for d in (half, -half))
+        return float(np.clip(1 - fit.misfit / max(wrong, 1e-9), 0, 1))
 
     def _grid(
         self, start: float, end: float, kernel: Kernel, reach: float, step: float, sum_wanted: float

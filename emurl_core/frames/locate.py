@@ -110,12 +110,12 @@ def fit_lattice(
     chosen = [lumas[round(i)] for i in np.linspace(0, len(lumas) - 1, min(len(lumas), _LINE_PICTURES))]
     x_axis = Axis(busy_lines(chosen, rough, across=True), counts(True))
     x = x_axis.search(rough.x, rough.x + rough.w)
-    sharpness = _sharpness(x_axis, x)
+    sharpness = x_axis.sharpness(x)
     if least_sharpness is not None and sharpness <= least_sharpness:
         return None
     y_axis = Axis(busy_lines(chosen, rough, across=False), counts(False))
     y = y_axis.search(rough.y, rough.y + rough.h)
-    sharpness = min(sharpness, _sharpness(y_axis, y))
+    sharpness = min(sharpness, y_axis.sharpness(y))
     if least_sharpness is not None and sharpness <= least_sharpness:
         return None
 
@@ -138,13 +138,7 @@ def judge_rect(lumas: Sequence[np.ndarray], rect: Rect) -> Found:
         return AxisFit(rect.x, rect.x + rect.w, kernel, x), AxisFit(rect.y, rect.y + rect.h, kernel, y)
 
     x, y = min((fits(k) for k in KERNELS), key=lambda pair: pair[0].misfit + pair[1].misfit)
-    return Found(rect, x.kernel, 1.0, min(_sharpness(x_axis, x), _sharpness(y_axis, y)))
-
-
-def _sharpness(axis: Axis, fit: AxisFit) -> float:
-    half = (fit.end - fit.start) / axis.count / 2
-    wrong = 0.5 * sum(axis.misfit(fit.start + d, fit.end + d, fit.kernel) for d in (half, -half))
-    return float(np.clip(1 - fit.misfit / max(wrong, 1e-9), 0, 1))
+    return Found(rect, x.kernel, 1.0, min(x_axis.sharpness(x), y_axis.sharpness(y)))
 
 
 def _merit(found: Found) -> float:

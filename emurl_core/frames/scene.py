@@ -63,6 +63,13 @@ class Scene:
             return Verdict(reading, "no Game Boy pixels")
         return Verdict(reading, "")
 
+    def residual(self, picture: Picture, max_residual: float) -> float | None:
+        """The residual of a picture that is the game, None for any other: `judge`, but what is no game costs little."""
+        if not self.surroundings.same(picture):
+            return None
+        verdict = self.judge(picture, max_residual)
+        return None if verdict.reason else verdict.reading.residual
+
 
 def _limit(usual_misfit: float) -> float:
     return 4 * usual_misfit + 0.05

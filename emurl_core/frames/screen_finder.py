@@ -128,7 +128,7 @@ def _relearnt(scene: Scene, pictures: Sequence[Picture], config: FinderConfig) -
     """An unsure scene once more, from all the pictures that turned out to show it."""
     if _confidence(scene.found) >= _SURE:
         return scene
-    shown = [p for p in pictures if not scene.judge(p, config.max_residual).reason]
+    shown = [p for p in pictures if scene.residual(p, config.max_residual) is not None]
     again = _scene(shown, config)
     return again if again is not None and _confidence(again.found) > _confidence(scene.found) else scene
 
@@ -149,12 +149,12 @@ def _scene(pictures: list[Picture], config: FinderConfig) -> Scene | None:
 
 
 def _share_shown(scene: Scene, pictures: Sequence[Picture], config: FinderConfig) -> float:
-    return float(np.mean([not scene.judge(p, config.max_residual).reason for p in pictures]))
+    return float(np.mean([scene.residual(p, config.max_residual) is not None for p in pictures]))
 
 
 def _label(picture: Picture, scenes: Sequence[Scene], config: FinderConfig) -> int | None:
-    verdicts = [s.judge(picture, config.max_residual) for s in scenes]
-    good = [(v.reading.residual, i) for i, v in enumerate(verdicts) if not v.reason]
+    residuals = [s.residual(picture, config.max_residual) for s in scenes]
+    good = [(r, i) for i, r in enumerate(residuals) if r is not None]
     return min(good)[1] if good else None
 
 

@@ -81,7 +81,9 @@ class OODDetector:
     def fit(self, runs: Sequence[Tensor], surprise_runs: Sequence[Tensor] = ()) -> "OODDetector":
         """Learn what speedruns show.
 
-        Percentiles of the distance come from each speedrun measured against all the others, so every one is held out once.
+        Percentiles of the distance come from each speedrun measured against all the others, so every one is held out once. The
+        frames kept are chosen once over all of them: one of another speedrun that was left out for being like an own one is
+        missing then, so distances come out a little too large and the detector a little too trusting.
 
         Args:
             runs: tokens of each speedrun, `(frames, 90) integer` in time order; at least 2 speedruns.

@@ -69,7 +69,10 @@ class ResNet34(nn.Module):
         return x.mean((2, 3))
 
     def forward(self, grey: Tensor) -> Tensor:
-        return self.fc(self.features(grey)).squeeze(1)
+        features = self.features(grey)
+        # In float32 whatever the autocast says: in bfloat16 neighbouring frames would round to one score.
+        with torch.autocast(features.device.type, enabled=False):
+            return self.fc(features.float()).squeeze(1)
 
 
 def _stage(in_channels: int, out_channels: int, blocks: int, stride: int) -> nn.Sequential:

@@ -23,4 +23,6 @@ class SequenceScorer(TokenScorer):
     def head(self, windows: Tensor) -> Tensor:
         past, _ = self.time(torch.tanh(windows))
         # The newest frame also goes straight to the score: time is there to add to it.
-        return self.out(torch.cat([past[:, -1], torch.tanh(windows[:, -1])], 1))[:, 0]
+        newest = torch.cat([past[:, -1], torch.tanh(windows[:, -1])], 1)
+        with torch.autocast(newest.device.type, enabled=False):  # as in `resnet`
+            return self.out(newest.float())[:, 0]

@@ -4,6 +4,7 @@ The tokenizer stays as it is. Its codebook is not among the weights here: it com
 that was trained on (`load_reward` sees to that).
 """
 
+import torch
 from torch import Tensor, nn
 
 from emurl_core.reward.augment import augment_tokens
@@ -54,11 +55,13 @@ class GridNet(nn.Module):
             nn.GELU(),
             nn.Flatten(),
             nn.Dropout(0.2),
-            nn.Linear(2 * width * small[0] * small[1], out),
         )
+        self.out = nn.Linear(2 * width * small[0] * small[1], out)
 
     def forward(self, grid: Tensor) -> Tensor:
-        return self.layers(grid)
+        flat = self.layers(grid)
+        with torch.autocast(flat.device.type, enabled=False):  # as in `resnet`
+            return self.out(flat.float())
 
 
 def even(codebook: Tensor) -> Tensor:

@@ -27,9 +27,9 @@ from emurl_core.runtime import pick_device
 from emurl_core.screen import TOKENS
 from emurl_core.stage import StageContext
 from emurl_core.tokenizer import load_tokenizer, token_table
-from emurl_core.training import Batch, FitResult, fit
+from emurl_core.training import Batch, Demand, FitResult, fit, verdict
 
-CODE_VERSION = "3"
+CODE_VERSION = "4"
 _TIMED_FRAMES = 64
 
 
@@ -87,7 +87,8 @@ def train_reward(
             load_weights(member.scorer.net, weights)
         place = work / f"member-{number}" if config.ensemble > 1 else work
         place.mkdir(exist_ok=True)
-        name = f"reward-{number}" if config.ensemble > 1 else "reward"
+        base = f"reward-{partition}" if partition else "reward"
+        name = f"{base}-{number}" if config.ensemble > 1 else base
         results.append(
             _train_member(alone, member, train, validation, frames, pictures, table, context, place, name)
         )
@@ -112,8 +113,7 @@ def train_reward(
             "best_step": results[0].best_step,
             "seconds": round(sum(r.seconds for r in results), 1),
             **_microseconds_per_frame(model, frames, test[0], device),
-            "gate": f"test/kendall_tau_median >= {config.gate_kendall_tau}",
-            "gate_passed": bool(tau >= config.gate_kendall_tau),
+            **verdict([Demand("test/kendall_tau_median", tau, config.gate_kendall_tau)]),
         }
         if config.reads_tokens and tokenizer is not None:
             draft.facts["codebook_sha256"] = tokenizer.facts["codebook_sha256"]

@@ -5,6 +5,7 @@ principal components make an untrained tokenizer as good as patch k-means, and w
 turns latents into codes is in `quantisers`, what a pixel is in `pixels`.
 """
 
+from collections.abc import Iterable
 from itertools import pairwise
 
 import torch
@@ -91,12 +92,24 @@ class PatchShortcut(nn.Module):
         self.register_buffer("basis", torch.randn(numbers, width) / numbers**0.5)
 
     @torch.no_grad()
-    def start(self, patches: torch.Tensor, weights: torch.Tensor) -> None:
-        """Take the mean and the principal components of patches `(M, 256, channels) float`, counted by `weights (M,)`."""
-        values, share = patches.flatten(1).double(), weights.double() / weights.sum()
-        mean = share @ values
-        centred = (values - mean) * share.sqrt()[:, None]
-        _, vectors = torch.linalg.eigh(centred.T @ centred)
+    def start(self, patches: Iterable[torch.Tensor], weights: torch.Tensor) -> None:
+        """Take the mean and the principal components of patches, which come in parts `(m, 256, channels) float`.
+
+        Args:
+            weights: how often each patch counts, `(M,)` over all parts.
+        """
+        # Sums, part by part: a million patches as doubles would fill the memory.
+        numbers, begin = len(self.mean), 0
+        share = (weights / weights.sum()).double()
+        mean = torch.zeros(numbers, dtype=torch.float64)
+        square = torch.zeros(numbers, numbers, dtype=torch.float64)
+        for part in patches:
+            values = part.flatten(1).double().cpu()
+            own = share[begin : begin + len(values)]
+            mean += own @ values
+            square += (values * own[:, None]).T @ values
+            begin += len(values)
+        _, vectors = torch.linalg.eigh(square - torch.outer(mean, mean))
         strongest = vectors.flip(1)[:, : self.basis.shape[1]]
         self.basis.zero_()
         self.basis[:, : strongest.shape[1]] = strongest.float()

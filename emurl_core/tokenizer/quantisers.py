@@ -87,6 +87,8 @@ class EmaQuantiser(Quantiser):
 
     @torch.no_grad()
     def _follow(self, latents: torch.Tensor, codes: torch.Tensor, errors: torch.Tensor) -> None:
+        if not torch.isfinite(errors).all():
+            return  # The training's guard will say so.
         counts = torch.bincount(codes, minlength=len(self.vectors)).float()
         sums = torch.zeros_like(self.vectors).index_add_(0, codes, latents)
         mass = self.decay * self.mass + (1 - self.decay) * counts / len(codes)

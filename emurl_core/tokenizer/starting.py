@@ -12,6 +12,7 @@ from emurl_core.tokenizer.frame_encoder import FrameEncoder
 from emurl_core.tokenizer.quantisers import EmaQuantiser
 
 _CHUNK_FRAMES = 32
+_CHUNK_PATCHES = 4096
 _MOVES = 12
 """Times at most that rare codes are moved before the codebook is taken as it is."""
 
@@ -22,7 +23,8 @@ def start_shortcut(encoder: FrameEncoder, frames: np.ndarray) -> None:
         return
     first, counts, _ = different_patches(frames)
     pictures = torch.from_numpy(patches_of(frames)[first])
-    encoder.shortcut.start(encoder.pixels.values(pictures), torch.from_numpy(counts))
+    parts = (encoder.pixels.values(part) for part in pictures.split(_CHUNK_PATCHES))
+    encoder.shortcut.start(parts, torch.from_numpy(counts))
 
 
 @torch.no_grad()

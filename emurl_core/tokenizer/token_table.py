@@ -1,6 +1,6 @@
 """Every frame of a dataset as tokens, computed once for each pair of dataset and tokenizer.
 
-    <home>/cache/tokens/<dataset version>-<tokenizer version>.npy      (rows, 90) uint16, mapped, not read
+    <home>/cache/tokens/<dataset version>-<codebook hash>.npy      (rows, 90) uint16, mapped, not read
 
 A cache only: deleting it costs time and nothing else.
 """
@@ -26,7 +26,9 @@ def token_table(
     dataset: Artifact, tokenizer: Artifact, frames: FrameDataset, context: StageContext
 ) -> np.ndarray:
     """Tokens by global row: `(len(frames), 90) uint16 in [0, codes)`, read-only and memory-mapped."""
-    path = context.store.home / "cache" / "tokens" / f"{dataset.version}-{tokenizer.version}.npy"
+    # Not the tokenizer's version: trained anew on another machine, it may have that version and another codebook.
+    codebook = tokenizer.facts["codebook_sha256"][:16]
+    path = context.store.home / "cache" / "tokens" / f"{dataset.version}-{codebook}.npy"
     if path.is_file():
         try:
             table = np.load(path, mmap_mode="r")

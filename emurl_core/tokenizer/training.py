@@ -23,7 +23,7 @@ from emurl_core.tokenizer.sampling import FrameBatches, rows_of
 from emurl_core.tokenizer.starting import start_codebook, start_shortcut
 from emurl_core.training import FitResult, fit
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 
 _BASELINE_FRAMES = 4096
 _VALIDATED_FRAMES = 256
@@ -60,7 +60,9 @@ def train_tokenizer(
     emulator = _emulator_frames(game, config, work) if game is not None and mixes else None
     seed_everything(config.seed)
     tokenizer = Tokenizer(config)
-    batches = FrameBatches(frames, train, config.batch_size, config.seed, emulator, config.emulator_share)
+    held = 0 if emulator is None else min(_VALIDATED_FRAMES, len(emulator) // 4)
+    mixed = None if emulator is None else emulator[held:]
+    batches = FrameBatches(frames, train, config.batch_size, config.seed, mixed, config.emulator_share)
     result = _fit(tokenizer, frames, batches, config, context, work)
 
     watch = Stopwatch()
@@ -75,11 +77,9 @@ def train_tokenizer(
         draft.save_tensors(result.last, "last")
         draft.save_tensors(encoder_tensors(tokenizer), "encoder")
         draft.metrics |= held_out_metrics(tokenizer, patches, seen, test)
-        if emulator is not None:
-            drawn = tokens_and_drawings(tokenizer, emulator[:_VALIDATED_FRAMES])[1]
-            draft.metrics["emulator/exact_shade_accuracy"] = exact_shade_accuracy(
-                emulator[:_VALIDATED_FRAMES], drawn
-            )
+        if emulator is not None and held:
+            drawn = tokens_and_drawings(tokenizer, emulator[:held])[1]
+            draft.metrics["emulator/exact_shade_accuracy"] = exact_shade_accuracy(emulator[:held], drawn)
         draft.facts |= gate(config, draft.metrics) | {
             "codebook_sha256": codebook_sha256(tokenizer),
             "parameters": sum(p.numel() for p in tokenizer.parameters()) + _codebook_numbers(tokenizer),
@@ -131,12 +131,12 @@ def _fit(
 
     def start(step: int) -> None:
         quantises = min(config.unquantised_steps, config.steps - 1)
-        if step not in (0, quantises) or tokenizer.quantiser.ready:
+        if step not in (0, quantises):
             return
         some = batches.typical(_START_FRAMES)
         if step == 0:
             start_shortcut(tokenizer, some)
-        if step == quantises:
+        if step == quantises and not tokenizer.quantiser.ready:
             start_codebook(tokenizer, some, config.rare_share, config.seed)
 
     return fit(

@@ -43,5 +43,6 @@ def require_passed(models: Mapping[str, Artifact]) -> None:
         missed = "; ".join(model.facts.get("gate_missed", [])) or f"expected {model.facts.get('gate')}"
         raise ArtifactError(
             f"{model.id} is below its gate on speedruns it never saw ({missed}): a policy built on it would learn from what is "
-            f"wrong. Train the {name} longer or on more speedruns, or set policy.accept_failed_gates to try all the same"
+            f"wrong. Train the {name} longer or on more speedruns, or set "
+            "policy.accept_failed_gates in the profile to try all the same"
         )

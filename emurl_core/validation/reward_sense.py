@@ -1,18 +1,19 @@
 """Does the reward pay an expert more than a random player, and far more than the time penalty takes?
 
-The expert is the scripted player of the embedded game; of other games, the frames of test speedruns, which nothing was
-trained on. Both are paid by the very code that pays the policy.
+The expert is the scripted player of the embedded game; of other games, stretches of the test speedruns of the reward model's own
+dataset, which it was not trained on. Both are paid as the policy is, with every frame trusted.
 """
 
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from emurl_core.artifacts import ArtifactStore
+from emurl_core.artifacts import Artifact, ArtifactStore
 from emurl_core.frames.dataset import FrameDataset
 from emurl_core.game import Emulator, VectorGame, open_game
 from emurl_core.game.embedded.state import STATE_ADDRESS, STATE_BYTES, Event, read_state
 from emurl_core.policy import Sight
+from emurl_core.policy.agent import inputs_of
 from emurl_core.policy.reward import ProgressReward
 from emurl_core.policy.sight import look_with
 from emurl_core.reward import load_reward
@@ -24,6 +25,7 @@ from emurl_core.validation.finding import Finding, Plan
 
 EXPERT_SEED = 70_000
 _AT_ONCE = 64
+_STRETCHES = 5
 NAMES = ("reward", "time penalty")
 
 
@@ -31,13 +33,16 @@ def check_reward(plan: Plan, store: ArtifactStore) -> list[Finding]:
     """Two findings. `reward`: FAIL unless an expert's mean step reward exceeds random play's as configured. `time penalty`: WARN
     when it takes more than the configured share of what an expert gains."""
     tokenizer, reward_model = store.find("tokenizer"), store.find("reward_model")
+    if reward_model is not None:
+        # The one it was trained with, where it reads tokens, need not be the current one.
+        tokenizer = inputs_of(reward_model, store).get("tokenizer", tokenizer)
     if tokenizer is None or reward_model is None:
         return [Finding(name, "WARN", "there is no tokenizer and reward model yet") for name in NAMES]
     device = pick_device(plan.runtime)
     judge = load_reward(reward_model, device, tokenizer)
     sight = Sight(look_with(load_tokenizer(tokenizer, device), judge, device), 4096, judge)
     steps = plan.validation.played_steps
-    expert = _gains(_expert(plan, store, steps), sight, plan)
+    expert = _gains(_expert(plan, reward_model, store, steps), sight, plan)
     random = _gains(_random(plan, steps), sight, plan)
     return [_advantage(expert, random, plan), _penalty(expert, plan)]
 
@@ -98,12 +103,12 @@ def _gains(episodes: Iterable[np.ndarray], sight: Sight, plan: Plan) -> np.ndarr
     return np.array(found)
 
 
-def _expert(plan: Plan, store: ArtifactStore, steps: int) -> Iterator[np.ndarray]:
-    """Frames a step apart, from power-on."""
+def _expert(plan: Plan, reward_model: Artifact, store: ArtifactStore, steps: int) -> Iterator[np.ndarray]:
+    """Frames a step apart: a play from power-on, or `steps` of each of some speedruns."""
     if plan.game.game == "embedded":
         yield _scripted(open_game(plan.game).rom, steps)
         return
-    dataset = store.get("frame_dataset")
+    dataset = inputs_of(reward_model, store)["dataset"]
     frames = FrameDataset.open(dataset, store)
     runs = [r for r in frames.runs("test") if r.length > 1]
     if not runs:
@@ -111,9 +116,10 @@ def _expert(plan: Plan, store: ArtifactStore, steps: int) -> Iterator[np.ndarray
             f"found no test speedrun of two frames in {dataset.id}, expected one to be the expert; add speedruns or raise "
             "test_share"
         )
-    for run in runs:
-        # Speedruns are kept at the pace of steps: two frames a second.
-        yield frames.shades(run.rows[: max(2, steps // len(runs)) + 1])
+    for i, run in enumerate(runs[:_STRETCHES]):
+        # Speedruns are kept at the pace of steps: two frames a second. The stretches lie early, midway and late.
+        begin = round((run.length - steps - 1) * (i + 0.5) / min(len(runs), _STRETCHES))
+        yield frames.shades(run.rows[max(0, begin) :][: steps + 1])
 
 
 def _scripted(rom: bytes, steps: int) -> np.ndarray:

@@ -54,6 +54,6 @@ def validate(plan: Plan, store: ArtifactStore, names: Iterable[str] | None = Non
         try:
             answer = check(plan, store)
             findings += [answer] if isinstance(answer, Finding) else answer
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, RuntimeError) as error:  # RuntimeError: CUDA, out of memory above all
             findings += [Finding(name, "FAIL", str(error)) for name in given]
     return [f for f in findings if wanted is None or f.check in wanted]

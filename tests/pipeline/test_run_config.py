@@ -14,6 +14,7 @@ OF_ASSET = {
     "frames": "frames",
     "frame_dataset": "dataset",
     "reward_model": "reward",
+    "ood_detector": "ood",
 }
 
 

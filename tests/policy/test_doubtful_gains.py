@@ -187,6 +187,7 @@ def test_a_detector_of_another_codebook_or_below_its_gate_is_refused(
     shared: StageContext, inputs: PolicyInputs, detector: Artifact
 ) -> None:
     other = train_tokenizer(inputs.dataset, TOKENIZER.model_copy(update={"seed": 5}), shared)
+    shared.store.choose(inputs.tokenizer)
     facts = {**detector.facts, "codebook_sha256": other.facts["codebook_sha256"]}
     foreign = dataclasses.replace(detector, record={**detector.record, "facts": facts})
     with pytest.raises(ArtifactError, match="another codebook"):

@@ -194,6 +194,7 @@ def test_what_was_built_on_another_codebook_is_refused(
     policy: Artifact, shared: StageContext, inputs: PolicyInputs
 ) -> None:
     other = train_tokenizer(inputs.dataset, TOKENIZER.model_copy(update={"seed": 5}), shared)
+    shared.store.choose(inputs.tokenizer)
     with pytest.raises(ArtifactError, match=r"another codebook.*found.*expected"):
         train_policy(other, inputs.dynamics, inputs.reward_model, CONFIG, GAME, shared)
     facts = {**policy.facts, "codebook_sha256": "0" * 64}

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -74,9 +73,9 @@ def test_the_default_spacing_stays_below_what_the_api_allows():
     assert ScrapeConfig().requests_per_minute <= 90
 
 
-def test_the_order_that_is_not_asked_for_would_have_lost_runs(start):
+def test_the_order_that_is_not_asked_for_would_have_lost_runs(start, tmp_path):
     server = start([run(i) for i in range(1505)])
-    client = web.json_client(config(server), Path("unused"))
+    client = web.json_client(config(server), tmp_path)
     pages = [
         client.get(f"{server.api}/runs", {"game": GAME, "max": 200, "offset": offset})["data"]
         for offset in range(0, 1505, 200)

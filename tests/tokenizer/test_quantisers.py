@@ -49,6 +49,15 @@ def test_every_code_is_in_use_after_a_start_from_live_latents_and_few_without_it
     assert used(started=False) < 40
 
 
+def test_latents_that_are_no_numbers_leave_the_codebook_to_the_guard() -> None:
+    quantiser = EmaQuantiser(4, 8, decay=0.9, commitment=0.25, revive_after=1)
+    quantiser.ready.fill_(True)
+    before = quantiser.vectors.clone()
+    loss = quantiser(torch.full((6, 8), torch.nan))[2]
+    assert not torch.isfinite(loss)
+    assert torch.equal(quantiser.vectors, before)
+
+
 def test_codes_that_nothing_chooses_are_revived() -> None:
     points = clouds(64)
     torch.manual_seed(1)

@@ -157,6 +157,12 @@ def test_finite_scalars_start_before_any_codebook_could(shared: Shared) -> None:
     frames = FrameDataset.open(dataset, context.store).shades(np.arange(3))
     tokens = model.encode(torch.from_numpy(frames))
     assert tokens.max() < 64
+    shortcut = model.shortcut
+    assert shortcut is not None
+    gram = shortcut.basis.T @ shortcut.basis
+    assert torch.allclose(gram, torch.eye(len(gram)), atol=1e-4), (
+        "the shortcut starts from principal components too"
+    )
     assert model.decode_tokens(tokens).shape == (3, 4, 144, 160)
     context.store.choose(plain)
 
@@ -299,6 +305,8 @@ def test_tokens_of_a_dataset_are_computed_once_and_a_damaged_cache_is_written_an
     direct = load_tokenizer(artifact).encode(torch.from_numpy(frames.shades(rows))).flatten(1).numpy()
     assert np.array_equal(table[rows], direct)
     (path,) = (context.store.home / "cache" / "tokens").glob("*.npy")
+    # A tokenizer trained anew elsewhere may have the same version and another codebook.
+    assert path.stem == f"{dataset.version}-{artifact.facts['codebook_sha256'][:16]}"
     written = path.stat().st_mtime_ns
     token_table(dataset, artifact, frames, context)
     assert path.stat().st_mtime_ns == written

@@ -8,6 +8,8 @@ import dagster as dg
 
 from emurl_core.artifacts import Artifact
 
+OVERRIDE = "train it longer or on more speedruns, or set policy.accept_failed_gates in the profile to try all the same"
+
 
 @dataclass(frozen=True)
 class Check:
@@ -38,5 +40,11 @@ class Check:
 def passes_gate(model: Artifact) -> tuple[bool, Mapping[str, Any]]:
     """The verdict that a stage itself wrote, what it fell short of, and the numbers over all held-out frames."""
     seen: dict[str, Any] = {k: float(v) for k, v in model.metrics.items() if k.count("/") == 1}
-    asked = {"gate": str(model.facts["gate"]), "missed": "; ".join(model.facts["gate_missed"])}
-    return bool(model.facts["gate_passed"]), asked | seen
+    return bool(model.facts["gate_passed"]), gate_metadata(model) | seen
+
+
+def gate_metadata(model: Artifact) -> dict[str, Any]:
+    """What a gate asked, what was missed, and, where something was, what to do."""
+    missed = "; ".join(model.facts["gate_missed"])
+    told = {"gate": str(model.facts["gate"]), "missed": missed}
+    return told | ({} if model.facts["gate_passed"] else {"to_do": OVERRIDE})

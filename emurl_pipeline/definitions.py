@@ -39,7 +39,7 @@ ASSETS = ("speedrun_runs", *PER_VIDEO, *FROM_DATASET)
 STEPS = (*ASSETS, *validation.BEFORE)
 """And the checks that run by themselves, between two of them."""
 ON_REQUEST = ("reward_comparison", "reward_truth")
-"""What can be materialized too, by asking for it: judgements that nothing is built on."""
+"""Judgements that nothing is built on, and that the UI's "Materialize all" includes. Games without milestones have no `reward_truth`."""
 
 
 def build(

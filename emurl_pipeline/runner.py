@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import dagster as dg
 from dagster import DagsterEventType
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluation
 from dagster._core.events import DagsterEvent
 from dagster._core.events.log import EventLogEntry
 
@@ -23,6 +24,7 @@ from emurl_pipeline.instance import HEADLESS_TAG
 from emurl_pipeline.progress import Progress
 from emurl_pipeline.upstream import pinned
 
+_CHECK_FAILED = "DagsterAssetCheckFailedError"
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -61,6 +63,7 @@ class GraphRunner:
         self._progress = progress
         self._started: dict[str, float] = {}
         self._interrupted = False
+        self._answered: dict[str, list[str]] = {}
         self.outcome = Outcome()
 
     def run(self) -> Outcome:
@@ -114,21 +117,29 @@ class GraphRunner:
                 self._progress.stage_started(stage)
         elif event.event_type == DagsterEventType.ASSET_MATERIALIZATION:
             self._note_materialization(event, stage)
+        elif event.event_type == DagsterEventType.ASSET_CHECK_EVALUATION:
+            self._note_check(event.asset_check_evaluation_data, stage)
         elif event.event_type in (DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_FAILURE):
             wall = time.perf_counter() - self._started.pop(stage, time.perf_counter())
             self.outcome.wall_s[stage] = self.outcome.wall_s.get(stage, 0.0) + wall
             failed = event.event_type == DagsterEventType.STEP_FAILURE
             self._interrupted |= failed and _was_interrupted(event)
-            if failed:
+            stopping = self._answered.pop(stage, [])
+            reason = _reason(event, stopping) if failed else None
+            if reason is not None:
                 place = self.outcome.failed_stages if partition is None else self.outcome.failed_videos
-                place[partition or stage] = _reason(event)
+                place[partition or stage] = reason
             if partition is None:
-                self._progress.stage_ended(stage, wall, _reason(event) if failed else None)
+                self._progress.stage_ended(stage, wall, reason)
 
     def _note_materialization(self, event: DagsterEvent, stage: str) -> None:
         seconds = event.materialization.metadata.get("core_seconds")
         if seconds is not None:
             self.outcome.core_s[stage] = self.outcome.core_s.get(stage, 0.0) + float(str(seconds.value))
+
+    def _note_check(self, found: AssetCheckEvaluation, stage: str) -> None:
+        if found.blocking and not found.passed and found.severity == dg.AssetCheckSeverity.ERROR:
+            self._answered.setdefault(stage, []).append(_said(found))
 
 
 def _was_interrupted(event: DagsterEvent) -> bool:
@@ -136,8 +147,25 @@ def _was_interrupted(event: DagsterEvent) -> bool:
     return error is not None and error.cls_name == dg.DagsterExecutionInterruptedError.__name__
 
 
-def _reason(event: DagsterEvent) -> str:
+def _said(found: AssetCheckEvaluation) -> str:
+    """A check's name, and what it found."""
+    seen = {name: value.value for name, value in found.metadata.items()}
+    said = seen.get("missed") or seen.get("message")
+    if not said:
+        numbers = [f"{k} {v:.4g}" for k, v in seen.items() if isinstance(v, int | float)]
+        said = f"{found.description or 'failed'} Found {', '.join(numbers) or 'no numbers'}"
+    return "; ".join([f"{found.check_name}: {said}", *([str(seen["to_do"])] if "to_do" in seen else [])])
+
+
+def _reason(event: DagsterEvent, stopping: Sequence[str] = ()) -> str:
+    """What a step failed of.
+
+    Args:
+        stopping: what its blocking checks found: Dagster's own message only counts them.
+    """
     failure = event.step_failure_data
+    if stopping and failure.error is not None and failure.error.cls_name == _CHECK_FAILED:
+        return "; ".join(stopping)
     given = failure.user_failure_data
     if given is not None and given.description:
         return given.description

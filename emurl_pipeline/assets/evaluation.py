@@ -6,6 +6,7 @@ from typing import Any
 from emurl_core.artifacts import Artifact
 from emurl_core.evaluation import EvaluationConfig, RewardTruthConfig, evaluate, measure_reward_truth
 from emurl_core.game import GameConfig
+from emurl_core.game.registry import GAMES
 from emurl_core.policy.agent import inputs_of
 from emurl_core.profiles import Profile
 from emurl_pipeline.checks import Check
@@ -13,7 +14,10 @@ from emurl_pipeline.materialization import Work, stage_asset
 
 
 def assets(profile: Profile) -> list[Any]:
-    """`evaluation`, and `reward_truth`, which nothing is built on and which runs only when it is asked for."""
+    """`evaluation`, and for games with milestones `reward_truth`, which nothing is built on.
+
+    `emurl run`, `emurl demo` and the job `train` leave `reward_truth` out; "Materialize all" in the UI includes it.
+    """
 
     @stage_asset(
         profile.evaluation,
@@ -45,7 +49,8 @@ def assets(profile: Profile) -> list[Any]:
         game = work.settings("game", GameConfig)
         return measure_reward_truth(reward, config, game, work.context, tokenizer)
 
-    return [evaluation, reward_truth]
+    # Without milestones there is no truth to hold anything against: it could only fail.
+    return [evaluation, reward_truth] if GAMES[profile.game.game].milestones else [evaluation]
 
 
 def measured(evaluation: Artifact) -> tuple[bool, Mapping[str, Any]]:

@@ -11,9 +11,8 @@ from emurl_pipeline.checks import Check
 from emurl_pipeline.materialization import Work, stage_asset
 
 MOST_FALSE_ALARMS = 0.02
-LEAST_AUROC = {"grove": 0.95, "pit": 0.85}
-"""Of places that speedruns never show. What lies aside of the way on a map they all cross is measured too, but shares most of
-its screen with the way: no detector of single frames is asked to tell it."""
+LEAST_AUROC = {"grove": 0.95, "pit": 0.85, "off_path": 0.85}
+"""Of places that speedruns never show, and of what lies aside of the way on a map they all cross."""
 
 
 def assets(profile: Profile) -> list[Any]:
@@ -33,6 +32,8 @@ def assets(profile: Profile) -> list[Any]:
                 "ood_trusts_speedruns",
                 "Gains in unseen speedruns keep most of their worth.",
                 trusts_speedruns,
+                # A policy that does not ask the detector need not wait for it.
+                blocking=not profile.policy.accept_failed_gates and profile.policy.ood,
             ),
             # One that misses places leaves the policy where it would be without a detector: that is worth a warning.
             Check(
@@ -72,5 +73,5 @@ def few_false_alarms(detector: Artifact) -> tuple[bool, Mapping[str, Any]]:
 def finds_places(detector: Artifact) -> tuple[bool, Mapping[str, Any]]:
     """Whether each strange place of the embedded game reaches its area under the curve; True where no game tells."""
     found = {place: detector.metrics.get(f"test/auroc_{place}") for place in LEAST_AUROC}
-    missed = [p for p, area in found.items() if area is not None and area < LEAST_AUROC[p]]
+    missed = [p for p, area in found.items() if area is not None and not area >= LEAST_AUROC[p]]
     return not missed, {**{p: a for p, a in found.items() if a is not None}, "missed": missed}

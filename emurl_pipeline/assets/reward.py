@@ -10,24 +10,34 @@ from emurl_core.evaluation import RewardComparisonConfig, compare_rewards
 from emurl_core.game import GameConfig
 from emurl_core.profiles import Profile
 from emurl_core.reward import RewardConfig, train_reward
-from emurl_pipeline.checks import Check
+from emurl_pipeline.checks import Check, gate_metadata
 from emurl_pipeline.materialization import Work, stage_asset
 
 GATE = "reward_gate"
 
 
 def assets(profile: Profile) -> list[Any]:
-    """`reward_model`, and `reward_comparison`, which nothing is built on and which runs only when it is asked for."""
-    reads_tokens = profile.reward.reads_tokens
+    """`reward_model`, and `reward_comparison`, which nothing is built on: `emurl run`, `emurl demo` and the job `train` leave it out.
+
+    "Materialize all" in the UI includes it.
+    """
 
     @stage_asset(
         profile.reward,
         core=train_reward,
         group="reward",
-        deps=["frame_dataset", *(["tokenizer"] if reads_tokens else [])],
+        # Whichever variant the profile names: a run may choose one that reads tokens, and must then wait for its own.
+        deps=["frame_dataset", "tokenizer"],
         kinds={"pytorch"},
         pool="gpu",
-        checks=[Check(GATE, "Held-out runs are ranked in time well enough to train a policy on.", gate)],
+        checks=[
+            Check(
+                GATE,
+                "Held-out runs are ranked in time well enough to train a policy on.",
+                gate,
+                blocking=not profile.policy.accept_failed_gates,
+            )
+        ],
     )
     def reward_model(work: Work, config: RewardConfig) -> Artifact:
         """A ranking of frames within speedruns, calibrated to the share of a run that is done."""
@@ -55,6 +65,6 @@ def assets(profile: Profile) -> list[Any]:
 
 
 def gate(model: Artifact) -> tuple[bool, Mapping[str, Any]]:
-    """The verdict that the stage itself wrote, and the numbers behind it."""
+    """The verdict that the stage itself wrote, what it fell short of, and the numbers behind it."""
     seen = {k: float(v) for k, v in model.metrics.items() if k.startswith("test/")}
-    return bool(model.facts["gate_passed"]), seen
+    return bool(model.facts["gate_passed"]), gate_metadata(model) | seen

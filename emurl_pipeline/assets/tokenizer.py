@@ -27,6 +27,7 @@ def assets(profile: Profile) -> list[Any]:
                 GATE,
                 "Held-out frames survive the codebook better than patch k-means, and use all of it.",
                 passes_gate,
+                blocking=not profile.policy.accept_failed_gates,
             )
         ],
         shared=["game"],

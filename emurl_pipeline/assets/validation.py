@@ -42,12 +42,14 @@ def _ask(step: str, asset: str, deps: Sequence[str], profile: Profile) -> dg.Ass
                 check_name(name),
                 asset=asset,
                 additional_deps=deps,
-                description=f"As `emurl validate` asks: {name}.",
+                description=f"As `emurl validate` asks: {name}. Its bounds are those of the profile, section validation.",
                 blocking=profile.validation.block,
             )
             for name in names
         ],
         required_resource_keys={"data", "runtime", "game"},
+        # Speed is measured here: not while a training has the machine.
+        pool="gpu",
     )
     def ask(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         resources: Any = context.resources

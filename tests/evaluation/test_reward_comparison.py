@@ -1,5 +1,8 @@
 """The four reward models in one table, without moving the current one."""
 
+import dataclasses
+from collections.abc import Mapping
+
 import pytest
 from policy_inputs import GAME, REWARD, PolicyInputs, make_inputs
 
@@ -9,6 +12,16 @@ from emurl_core.stage import StageContext
 
 CONFIG = RewardComparisonConfig(plays=1, steps=40)
 SETTINGS = REWARD.model_copy(update={"token_width": 8, "sequence_frames": 3, "variant": "resnet"})
+
+
+class Curves:
+    """Remembers what was logged."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def log(self, metrics: Mapping[str, float], step: int) -> None:
+        self.names |= set(metrics)
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +40,13 @@ def test_it_trains_what_is_missing_reuses_what_is_there_and_leaves_the_current_m
         return train(dataset, config, *rest, **places)
 
     monkeypatch.setattr(stage, "train_reward", noting)
+    curves = Curves()
+    shared = dataclasses.replace(shared, sink=curves)
     # The current model is the resnet of these very settings.
     settings = REWARD.model_copy(update={"variant": "sequence"})
     found = compare_rewards(inputs.dataset, inputs.tokenizer, CONFIG, settings, GAME, shared)
     assert trained == ["tokenizer", "global", "sequence"], "the published resnet is taken as it is"
+    assert {name.split("/")[0] for name in curves.names} == {f"reward-{v}" for v in trained}
     assert found.facts["models"]["resnet"] == current.id
     assert shared.store.get("reward_model").id == current.id
     assert shared.store.partitions("reward_candidate") == ["global", "sequence", "tokenizer"]

@@ -13,6 +13,7 @@ from emurl_core.evaluation.reward_truth_figures import Judged, judge, truth_metr
 from emurl_core.evaluation.reward_truth_trajectories import PlayerName, Trajectory, trajectories
 from emurl_core.game import GameConfig, open_game
 from emurl_core.game.embedded import ROM_PATH
+from emurl_core.game.registry import GAMES, OpenedGame
 from emurl_core.reward import RewardConfig, RewardModel
 from emurl_core.stage import StageContext
 
@@ -121,6 +122,18 @@ def test_the_stage_publishes_figures_states_and_pictures(shared: StageContext, r
     assert [row["player"] for row in table] == ["scripted", "lost", "random"]
     assert all(len(row["true_progress"]) == len(row["smoothed_progress"]) == 61 for row in table)
     assert measure_reward_truth(reward, CONFIG, GAME, shared).id == found.id, "measured once"
+
+
+@pytest.mark.parametrize("players", [(), ("scripted", "lost")])
+def test_players_who_cannot_play_the_game_are_refused(players: tuple[PlayerName, ...]):
+    red = OpenedGame(GAMES["pokemon_red"], ROM_PATH.read_bytes(), "")
+    with pytest.raises(ValueError, match=r"found players=\(.*\), .*Pokémon Red.* expected random among them"):
+        trajectories(red, players, 1, 16)
+
+
+def test_no_players_are_refused():
+    with pytest.raises(ValueError, match=r"found players=\(\), .* expected random among them"):
+        trajectories(open_game(GAME), (), 1, 16)
 
 
 def test_a_game_without_known_truth_and_a_foreign_artifact_are_refused(

@@ -7,8 +7,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from emurl_core.game import GameConfig
 from emurl_core.profiles import load_profile
 from emurl_core.validation import BEFORE_POLICY, BEFORE_TRAINING
+from emurl_pipeline.assets import validation
 from emurl_pipeline.definitions import ASSETS, ON_REQUEST, STEPS, build
 from emurl_pipeline.progress import REFERENCE_SECONDS
 
@@ -56,7 +58,7 @@ def test_the_graph_is_the_one_of_the_design(graph):
         "frame_dataset": {"frames", "speedrun_runs"},
         "tokenizer": {"frame_dataset"},
         "dynamics": {"frame_dataset", "tokenizer"},
-        "reward_model": {"frame_dataset"},
+        "reward_model": {"frame_dataset", "tokenizer"},
         "reward_comparison": {"frame_dataset", "tokenizer"},
         "reward_truth": {"reward_model"},
         "ood_detector": {"frame_dataset", "tokenizer", "dynamics"},
@@ -75,9 +77,10 @@ def test_what_is_judged_on_request_is_built_on_by_nothing_and_run_by_no_job(grap
     assert "reward_model" in planned
 
 
-def test_a_reward_model_that_reads_tokens_waits_for_the_tokenizer():
+@pytest.mark.parametrize("variant", ["resnet", "sequence"])
+def test_a_reward_model_waits_for_the_tokenizer_as_a_run_may_choose_another_variant(variant):
     profile = load_profile("demo")
-    tokens = profile.model_copy(update={"reward": profile.reward.model_copy(update={"variant": "sequence"})})
+    tokens = profile.model_copy(update={"reward": profile.reward.model_copy(update={"variant": variant})})
     parents = build(tokens).resolve_asset_graph().get(dg.AssetKey("reward_model")).parent_keys
     assert {p.to_user_string() for p in parents} == {"frame_dataset", "tokenizer"}
 
@@ -126,6 +129,40 @@ def test_a_profile_may_let_failed_checks_pass():
     checks = {k.name: graph.get_check_spec(k) for k in graph.asset_check_keys}
     assert not checks["throughput"].blocking
     assert not checks["reward"].blocking
+
+
+@pytest.mark.parametrize(
+    ("policy", "blocking"),
+    [
+        ({}, {"tokenizer_gate", "dynamics_gate", "reward_gate", "ood_trusts_speedruns"}),
+        ({"ood": False}, {"tokenizer_gate", "dynamics_gate", "reward_gate"}),
+        ({"accept_failed_gates": True}, set()),
+    ],
+)
+def test_what_the_policy_accepts_stops_nothing_before_it(policy, blocking):
+    profile = load_profile("demo")
+    chosen = profile.model_copy(update={"policy": profile.policy.model_copy(update=policy)})
+    graph = build(chosen).resolve_asset_graph()
+    gates = {"tokenizer_gate", "dynamics_gate", "reward_gate", "ood_trusts_speedruns"}
+    assert {
+        k.name for k in graph.asset_check_keys if k.name in gates and graph.get_check_spec(k).blocking
+    } == blocking
+    splits = next(k for k in graph.asset_check_keys if k.name == "splits_disjoint")
+    assert graph.get_check_spec(splits).blocking, "no gate of a model"
+
+
+@pytest.mark.parametrize(("game", "has_truth"), [("embedded", True), ("pokemon_red", True), ("rom", False)])
+def test_only_games_with_milestones_are_held_against_the_truth(game, has_truth):
+    chosen = load_profile("demo").model_copy(update={"game": GameConfig(game=game)})
+    names = {k.to_user_string() for k in build(chosen).resolve_asset_graph().get_all_asset_keys()}
+    assert ("reward_truth" in names) is has_truth
+    assert "reward_comparison" in names
+
+
+def test_checks_before_long_runs_wait_for_the_gpu_and_say_whose_numbers_they_ask():
+    for asked in validation.checks(load_profile("demo")):
+        assert asked.op.pool == "gpu"
+        assert all("those of the profile" in spec.description for spec in asked.check_specs)
 
 
 def test_the_workspace_file_names_this_module():

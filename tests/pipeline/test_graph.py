@@ -103,6 +103,7 @@ def test_a_bad_reward_model_trains_no_policy(finished):
     assert kept.metrics["test/kendall_tau_median"] < 0.5, (
         "bad by what it does, not by a gate that nothing passes"
     )
+    assert f"found {kept.metrics['test/kendall_tau_median']:.4g}" in outcome.failed_stages["reward_model"]
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,8 @@ def test_each_of_the_three_models_must_have_passed(tmp_path: Path, failed: str) 
     context = StageContext(ArtifactStore(tmp_path))
     given = models(context, failed)
     with pytest.raises(
-        ArtifactError, match=rf"{failed}@v is below its gate .*test/figure >= 0.9.*accept_failed_gates"
+        ArtifactError,
+        match=rf"{failed}@v is below its gate .*test/figure >= 0.9.*set policy.accept_failed_gates in the profile",
     ):
         train_policy(*given, PolicyConfig(), GameConfig(), context)
     assert context.store.find("policy") is None

@@ -157,7 +157,9 @@ def by_screen(models: Sequence[Artifact], keys: Sequence[str]) -> str:
 def rewards(comparisons: Sequence[Artifact]) -> str:
     """The comparison's own table, over the seeds."""
     tables: list[list[dict[str, Any]]] = [c.facts["table"] for c in comparisons]
-    head = [name for name in tables[0][0] if name != "model"]
+    # JSON keeps no order of a row's figures; the table that people read does.
+    first = (comparisons[0].path / "table.md").read_text().splitlines()[0]
+    head = [name.strip() for name in first.strip("|").split("|")][1:]
     rows = [
         [str(row["model"]), *(spread([t[i].get(name) for t in tables]) for name in head)]
         for i, row in enumerate(tables[0])

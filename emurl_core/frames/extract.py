@@ -168,7 +168,7 @@ def _fill(
         "start_s": writer.kept["pts_s"][0],
         "end_s": writer.kept["pts_s"][-1],
         "confidence": round(confidence, 3),
-        "review": any(s.review for s in game),
+        "review": any(s.review for s in findings.segments),
         "segments": len(findings.segments),
     }
     draft.metrics |= {

@@ -26,6 +26,8 @@ _MIN_SHARPNESS = 0.35
 
 _CLAIMED = 0.6
 """Share of a stretch's pictures that must fit a known scene for the stretch to be its."""
+_LEAST_LEFT = 6
+"""Pictures in a row that do not fit their stretch's scene, from which on another scene is looked for."""
 _STRONG = 0.5
 _OTHER_RECT = 0.9
 _SAME_EDGES_PX = 0.5
@@ -95,12 +97,16 @@ def _scenes(video: Path, pictures: Sequence[Picture], config: FinderConfig) -> l
     scenes: list[Scene] = []
     weak: list[list[Picture]] = []
     promising = False
-    for part in sorted(parts, key=len, reverse=True):
-        if any(_share_shown(s, part, config) >= _CLAIMED for s in scenes):
-            continue
-        scene = _scene(_denser(video, part, config), config)
+    waiting = sorted(parts, key=len)
+    while waiting:
+        part = waiting.pop()
+        known = next((s for s in scenes if _share_shown(s, part, config) >= _CLAIMED), None)
+        scene = known or _scene(_denser(video, part, config), config)
         if scene is not None and _confidence(scene.found) >= _STRONG:
-            scenes.append(scene)
+            if scene is not known:
+                scenes.append(scene)
+            # Two layouts whose still parts are alike make one stretch: what is left of it may be the other one.
+            waiting = sorted([*waiting, *_left_over(scene, part, config)], key=len)
         else:
             weak.append(part)
             promising |= scene is not None
@@ -114,6 +120,17 @@ def _scenes(video: Path, pictures: Sequence[Picture], config: FinderConfig) -> l
         if scene is not None and all(_is_other(scene, s) for s in scenes):
             scenes.append(scene)
     return [_relearnt(s, pictures, config) for s in scenes]
+
+
+def _left_over(scene: Scene, part: Sequence[Picture], config: FinderConfig) -> list[list[Picture]]:
+    """Runs of pictures within a stretch, long enough to be another layout, that do not show the scene."""
+    runs: list[list[Picture]] = [[]]
+    for picture in part:
+        if scene.residual(picture, config.max_residual) is None:
+            runs[-1].append(picture)
+        elif runs[-1]:
+            runs.append([])
+    return [run for run in runs if _LEAST_LEFT <= len(run) < len(part)]
 
 
 def _is_other(scene: Scene, known: Scene) -> bool:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from tile_world import GREEN, GREY, Clip, Layout, TileWorld, draw, record
 
+from emurl_core.frames import screen_finder
 from emurl_core.frames.decode import read_every
 from emurl_core.frames.locate import locate
 from emurl_core.frames.rectangle import Rect
@@ -60,6 +61,19 @@ def test_segments_follow_the_layouts_and_cards_show_no_game(
     assert segments[-1].t1_s == pytest.approx(46, abs=0.15)
     for segment in segments[1:3]:
         layout = stream_clip.truth(segment.t0_s + 1)[1]
+        assert segment.rect.edge_error(Rect(*layout.rect)) < 0.25
+
+
+def test_a_layout_is_found_though_the_cut_to_it_was_not_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Layout(size=(480, 270), rect=(120, 20, 256, 230.4), webcam=(10, 30, 90, 90), timer=None, seed=1)
+    two = Layout(size=(480, 270), rect=(200, 30, 240, 216), webcam=None, timer=None, palette=GREEN, seed=9)
+    clip = record(tmp_path / "clip.mp4", [(30, one), (10, two)], seed=21, fps=8)
+    monkeypatch.setattr(screen_finder, "layout_changes", lambda lumas: [])
+    segments = [s for s in find_segments(clip.path).segments if s.rect]
+    assert len(segments) == 2
+    for segment, layout in zip(segments, (one, two), strict=True):
         assert segment.rect.edge_error(Rect(*layout.rect)) < 0.25
 
 
@@ -148,9 +162,9 @@ def test_a_second_layout_a_few_pixels_beside_the_first_is_another_segment(tmp_pa
     card = Layout(size=(480, 270), rect=None, seed=5)
     clip = record(tmp_path / "clip.mp4", [(18, one), (1, card), (5, two), (2, card)], seed=21, fps=10)
     segments = [s for s in find_segments(clip.path).segments if s.rect]
-    assert [
+    assert all(
         s.rect.edge_error(Rect(*layout.rect)) < 0.25 for s, layout in zip(segments, (one, two), strict=True)
-    ]
+    )
 
 
 def test_a_long_stretch_without_a_game_is_to_be_reviewed_and_a_card_is_not(tmp_path: Path) -> None:

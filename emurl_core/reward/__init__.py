@@ -7,7 +7,6 @@ rewards in `emurl_core.policy`.
 from emurl_core.reward.configuration import VARIANTS, RewardConfig
 from emurl_core.reward.loading import load_reward
 from emurl_core.reward.model import RewardModel
-from emurl_core.reward.smoothing import SmoothedProgress
 from emurl_core.reward.train import train_reward
 
-__all__ = ["VARIANTS", "RewardConfig", "RewardModel", "SmoothedProgress", "load_reward", "train_reward"]
+__all__ = ["VARIANTS", "RewardConfig", "RewardModel", "load_reward", "train_reward"]

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from emurl_core.reward import SmoothedProgress
 from emurl_core.reward.calibration import Calibration
 from emurl_core.reward.smoothing import smooth
 
@@ -51,19 +50,7 @@ def test_scores_that_are_not_finite_are_refused():
         Calibration().fit(np.zeros(0), np.zeros(0))
 
 
-def test_smoothing_is_a_trailing_mean_that_forgets_at_an_episodes_start():
+def test_smoothing_is_a_trailing_mean_over_what_there_is():
     values = np.array([0.0, 1.0, 0.5, 0.25, 0.75, 0.0])
-    smoothed = SmoothedProgress(3)
-    starts = {3}
-    found = np.array(
-        [
-            smoothed(torch.tensor([v, v]), torch.tensor([i in starts, False])).tolist()
-            for i, v in enumerate(values)
-        ]
-    )
-    np.testing.assert_allclose(found[:, 1], smooth(values, 3), atol=1e-6)
-    np.testing.assert_allclose(found[:3, 0], smooth(values[:3], 3), atol=1e-6)
-    np.testing.assert_allclose(found[3:, 0], smooth(values[3:], 3), atol=1e-6)
-    np.testing.assert_allclose(smooth(values, 3)[-1], values[-3:].mean())
-    with pytest.raises(ValueError, match="window=0"):
-        SmoothedProgress(0)
+    expected = [values[max(0, i - 2) : i + 1].mean() for i in range(6)]
+    np.testing.assert_allclose(smooth(values, 3), expected, atol=1e-12)

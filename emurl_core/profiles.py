@@ -28,7 +28,7 @@ from emurl_core.ood import OODConfig
 from emurl_core.policy import PolicyConfig
 from emurl_core.reward import RewardConfig
 from emurl_core.runtime import RuntimeConfig
-from emurl_core.sources.download import DownloadConfig
+from emurl_core.sources.download_configuration import DownloadConfig
 from emurl_core.sources.scrape import ScrapeConfig
 from emurl_core.tokenizer import TokenizerConfig
 from emurl_core.validation import ValidationConfig

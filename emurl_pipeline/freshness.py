@@ -11,9 +11,11 @@ from emurl_core.configuration import StageConfig
 from emurl_core.frames import extract
 from emurl_core.frames.retention import known_without_game
 from emurl_core.profiles import Profile
-from emurl_core.sources.download import download, find_video, standing
+from emurl_core.sources.download import download
 from emurl_core.sources.links import read_links
 from emurl_core.sources.outcomes import OutcomeBook
+from emurl_core.sources.published_video import find_video
+from emurl_core.sources.standing import standing
 from emurl_pipeline.materialization import CONFIG_TAG, config_hash
 from emurl_pipeline.partitions import DATA_VERSION_TAG, latest_tags
 from emurl_pipeline.upstream import kind_of

@@ -19,8 +19,8 @@ import dagster as dg
 from emurl_core.artifacts import Artifact, ArtifactStore
 from emurl_core.configuration import StageConfig
 from emurl_core.runtime import RuntimeConfig
-from emurl_core.sources.download import NotAskedError
 from emurl_core.sources.outcomes import TRANSIENT
+from emurl_core.sources.standing import NotAskedError
 from emurl_core.stage import StageContext
 from emurl_pipeline.checks import Check
 from emurl_pipeline.metadata import describe

@@ -140,7 +140,8 @@ def test_a_reward_that_pays_random_play_more_than_an_expert_fails(learnt, monkey
     store, _ = learnt
     # Progress as a clock would tell it for the expert's frames, and none for the others: frames are told by their number.
     monkeypatch.setattr(
-        "emurl_core.validation.reward_sense._scripted", lambda rom, steps: _numbered(steps, 1)
+        "emurl_core.validation.reward_sense._expert",
+        lambda plan, model, store, steps: iter([_numbered(steps, 1)]),
     )
     monkeypatch.setattr(
         "emurl_core.validation.reward_sense._random", lambda plan, steps: iter([_numbered(steps, 0)])
@@ -160,7 +161,8 @@ def test_a_reward_that_pays_random_play_more_than_an_expert_fails(learnt, monkey
 def test_a_time_penalty_above_a_tenth_of_an_experts_gain_warns(learnt, monkeypatch):
     store, _ = learnt
     monkeypatch.setattr(
-        "emurl_core.validation.reward_sense._scripted", lambda rom, steps: _numbered(steps, 1)
+        "emurl_core.validation.reward_sense._expert",
+        lambda plan, model, store, steps: iter([_numbered(steps, 1)]),
     )
     monkeypatch.setattr(RewardModel, "progress", lambda self, f, t=None: _number(f) / 60)
     for penalty, verdict in ((0.0, "OK"), (0.001, "OK"), (0.004, "WARN")):
@@ -197,11 +199,10 @@ def test_a_graphics_card_that_gives_up_fails_its_check_and_stops_no_other(tmp_pa
     assert found["disk"].verdict != "FAIL"
 
 
-def test_the_expert_of_the_embedded_game_gets_somewhere():
-    from emurl_core.game import open_game
-    from emurl_core.validation.reward_sense import _scripted
+def test_the_expert_of_the_embedded_game_gets_somewhere(learnt):
+    from emurl_core.validation.reward_sense import _expert
 
-    frames = _scripted(open_game(GameConfig()).rom, 40)
+    (frames,) = _expert(SMALL, learnt[1].reward_model, learnt[0], 40)
     assert frames.shape == (41, 144, 160)
     assert len({f.tobytes() for f in frames}) > 15
 

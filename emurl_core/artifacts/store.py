@@ -115,6 +115,15 @@ class ArtifactStore:
                 continue
             yield self._open(record.parent, relative[0], relative[1] if len(relative) == 3 else None)
 
+    def inputs_of(self, artifact: Artifact) -> dict[str, Artifact]:
+        """The artifacts that one was built from, by role. Raises ArtifactError when one is gone."""
+        found = {}
+        for given in artifact.record["inputs"]:
+            place, version = given["id"].rsplit("@", 1)
+            kind, _, partition = place.partition("/")
+            found[given["role"]] = self.get(kind, version, partition or None)
+        return found
+
     def choose(self, artifact: Artifact) -> None:
         """Make an existing version the current one."""
         folder = self._folder(artifact.kind, artifact.partition)

@@ -27,9 +27,9 @@ from emurl_core.frames.retention import kept_files, prune
 from emurl_core.game import GameConfig
 from emurl_core.sources.collect import Result, collect
 from emurl_core.sources.collect import summary as outcome_counts
-from emurl_core.sources.download import DownloadConfig, find_link
+from emurl_core.sources.download_configuration import DownloadConfig
 from emurl_core.sources.estimate import estimate, require_room
-from emurl_core.sources.links import read_links
+from emurl_core.sources.links import find_link, read_links
 from emurl_core.sources.outcomes import OutcomeBook, as_rows, counts
 from emurl_core.sources.scrape import ScrapeConfig, scrape
 from emurl_core.stage import StageContext

@@ -21,7 +21,6 @@ from emurl_core.frames import (
 from emurl_core.game import GameConfig
 from emurl_core.ood import OODConfig, build_ood_detector
 from emurl_core.policy import PolicyConfig, train_policy
-from emurl_core.policy.agent import inputs_of
 from emurl_core.reward import RewardConfig, train_reward
 from emurl_core.runtime import RuntimeConfig
 from emurl_core.sources.scrape import video_ids
@@ -108,7 +107,7 @@ class RewardTruth(Command):
         context = StageContext(store, runtime=self.runtime)
         reward = store.get("reward_model")
         # A model that reads tokens needs the tokenizer it was trained with, which need not be the current one.
-        tokenizer = inputs_of(reward, store).get("tokenizer")
+        tokenizer = store.inputs_of(reward).get("tokenizer")
         return say(measure_reward_truth(reward, self.config, self.game, context, tokenizer))
 
 

@@ -13,9 +13,8 @@ from matplotlib.figure import Figure
 from pydantic import Field
 
 from emurl_core.artifacts import Artifact, Input, version_of
-from emurl_core.configuration import StageConfig
 from emurl_core.evaluation.reward_truth_figures import judge, truth_metrics
-from emurl_core.evaluation.reward_truth_trajectories import trajectories
+from emurl_core.evaluation.reward_truth_trajectories import TruthConfig, trajectories
 from emurl_core.game import GameConfig, OpenedGame, open_game
 from emurl_core.reward import RewardConfig, load_reward, train_reward
 from emurl_core.reward.configuration import VARIANTS, Variant
@@ -57,19 +56,13 @@ _FACTS = {
 }
 
 
-class RewardComparisonConfig(StageConfig):
+class RewardComparisonConfig(TruthConfig):
     """Which reward models are compared, and on whose play they are held against the truth."""
 
     variants: tuple[Variant, ...] = VARIANTS
     """Each is trained with the settings of the reward stage."""
     plays: int = Field(8, ge=0)
     """Trajectories of each of the scripted, the lost and the random player; 0 leaves the truth out."""
-    steps: int = Field(1_000, ge=16)
-    """Steps of half a second after which a trajectory ends."""
-    progress_window: int = Field(8, ge=1)
-    """Frames that progress is averaged over against the truth, as the policy does."""
-    interval: int = Field(8, ge=1)
-    """Steps over which gains are held against the truth, as the policy is paid."""
 
 
 def compare_rewards(

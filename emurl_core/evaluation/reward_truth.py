@@ -15,10 +15,9 @@ from matplotlib.figure import Figure
 from pydantic import Field
 
 from emurl_core.artifacts import Artifact, Input, version_of
-from emurl_core.configuration import StageConfig
 from emurl_core.evaluation.hackable import draw_hackable, jumps, overrated
 from emurl_core.evaluation.reward_truth_figures import Judged, judge, truth_metrics
-from emurl_core.evaluation.reward_truth_trajectories import PlayerName, trajectories
+from emurl_core.evaluation.reward_truth_trajectories import PlayerName, TruthConfig, trajectories
 from emurl_core.game import GameConfig, open_game
 from emurl_core.reward import load_reward
 from emurl_core.runtime import pick_device
@@ -29,7 +28,7 @@ KIND = "reward_truth"
 COLOURS = {"scripted": "#2ca02c", "lost": "#d62728", "random": "#999999"}
 
 
-class RewardTruthConfig(StageConfig):
+class RewardTruthConfig(TruthConfig):
     """Whose trajectories a reward model is held against the truth on, and how its progress is read."""
 
     players: tuple[PlayerName, ...] = ("scripted", "lost", "random")
@@ -37,12 +36,6 @@ class RewardTruthConfig(StageConfig):
     other than the embedded one have `random` only."""
     plays: int = Field(8, ge=1)
     """Trajectories of each player."""
-    steps: int = Field(1_000, ge=16)
-    """Steps of half a second after which a trajectory ends."""
-    progress_window: int = Field(8, ge=1)
-    """Frames that progress is averaged over, as the policy does."""
-    interval: int = Field(8, ge=1)
-    """Steps over which gains are compared, as the policy is paid."""
 
 
 def measure_reward_truth(

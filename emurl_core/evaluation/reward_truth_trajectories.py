@@ -10,7 +10,9 @@ from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
+from pydantic import Field
 
+from emurl_core.configuration import StageConfig
 from emurl_core.game import Emulator, OpenedGame
 from emurl_core.game.embedded.state import STATE_ADDRESS, STATE_BYTES, read_state
 from emurl_core.screen import Button
@@ -22,6 +24,19 @@ FIRST_SEED = 70_000
 _BY_STATE: Mapping[str, Callable[[int], Agent]] = MappingProxyType(
     {"scripted": ScriptedAgent, "lost": LostAgent}
 )
+
+
+class TruthConfig(StageConfig):
+    """How much is played, and how progress is read along it."""
+
+    plays: int = Field(8, ge=0)
+    """Trajectories of each player."""
+    steps: int = Field(1_000, ge=16)
+    """Steps of half a second after which a trajectory ends."""
+    progress_window: int = Field(8, ge=1)
+    """Frames that progress is averaged over, as the policy does."""
+    interval: int = Field(8, ge=1)
+    """Steps over which gains are held against the truth, as the policy is paid."""
 
 
 @dataclass(frozen=True)

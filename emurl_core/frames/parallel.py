@@ -24,7 +24,7 @@ from emurl_core.artifacts import ArtifactStore
 from emurl_core.frames.extract import FramesConfig
 from emurl_core.frames.retention import cut_frames
 from emurl_core.game.registry import GameConfig
-from emurl_core.sources.download import DownloadConfig
+from emurl_core.sources.download_configuration import DownloadConfig
 from emurl_core.stage import StageContext
 
 _TELL_EVERY_S = 10.0

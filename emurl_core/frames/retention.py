@@ -24,7 +24,8 @@ from emurl_core.frames.extract import (
 )
 from emurl_core.frames.manual_crops import fingerprint, read_manual_crops
 from emurl_core.game.registry import GameConfig
-from emurl_core.sources.download import DownloadConfig, fetch_again
+from emurl_core.sources.download import fetch_again
+from emurl_core.sources.download_configuration import DownloadConfig
 from emurl_core.sources.outcomes import Outcome, OutcomeBook
 from emurl_core.stage import StageContext
 

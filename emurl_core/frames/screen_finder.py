@@ -6,7 +6,7 @@ two pictures finds the moment. Crops given by hand (`manual_crops`) are used as 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from emurl_core.frames.locate import Found, locate
 from emurl_core.frames.rectangle import Segment
 from emurl_core.frames.scene import Scene
 
-FINDER_VERSION = "3"
+FINDER_VERSION = "4"
 _MIN_SHARPNESS = 0.35
 """Below this a lattice fits no better than it would anywhere: a face, not a game."""
 
@@ -34,6 +34,8 @@ _SAME_EDGES_PX = 0.5
 _SURE = 0.7
 _LONGEST_CARD_S, _LONGEST_CARD_SHARE = 10.0, 0.05
 _UNSURE = 0.5
+_SAME_PLACE_PX = 0.5
+"""Game Boy pixels between two rectangles that are one."""
 
 
 class FinderConfig(StageConfig):
@@ -230,7 +232,28 @@ def _findings(
             confidence = _UNSURE if review else confidence
         segments.append(Segment(start, times[i + 1], rect, confidence, review, kernel=kernel))
         used.append(scene)
-    return Findings(info, tuple(segments), tuple(used))
+    return Findings(info, tuple(_doubt_holes(segments)), tuple(used))
+
+
+def _doubt_holes(segments: list[Segment]) -> list[Segment]:
+    """Flag a hole between two stretches with one rectangle, and those two.
+
+    A layout that goes and comes back to the very same place was rarely away: frames were missed there, or one of the two
+    is not what it seems.
+    """
+    doubtful: set[int] = set()
+    for i, (before, hole, after) in enumerate(zip(segments, segments[1:], segments[2:], strict=False)):
+        if (
+            hole.rect is None
+            and before.rect is not None
+            and after.rect is not None
+            and before.rect.edge_error(after.rect) <= _SAME_PLACE_PX
+        ):
+            doubtful |= {i, i + 1, i + 2}
+    return [
+        replace(s, review=True, confidence=min(s.confidence, _UNSURE)) if i in doubtful else s
+        for i, s in enumerate(segments)
+    ]
 
 
 def _confidence(found: Found) -> float:

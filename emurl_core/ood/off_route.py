@@ -3,24 +3,16 @@
 For testing the detector only. The game's memory says where the hero is; nothing that plays or learns sees it.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from emurl_core.game import Emulator
-from emurl_core.game.embedded.state import (
-    STATE_ADDRESS,
-    STATE_BYTES,
-    EmbeddedState,
-    Event,
-    Scene,
-    read_state,
-)
+from emurl_core.game.embedded.state import EmbeddedState, Event, Scene
 from emurl_core.game.embedded.world import MAPS, MapId
 from emurl_core.synthetic.agents import Agent, LostAgent, ScriptedAgent
 from emurl_core.synthetic.errands import Errand, Wishes, story_errand
 from emurl_core.synthetic.routes import plain
+from emurl_core.synthetic.watched import watched
 
 PLACES = ("grove", "pit", "off_path")
 """A map with tiles of its own; a map that none leaves; and what lies aside of the way on a map that every speedrun crosses."""
@@ -58,7 +50,7 @@ def off_route_frames(rom: bytes, plays: int) -> OffRoute:
     agents: list[Agent] = [LostAgent(FIRST_SEED + i) for i in range(plays)]
     agents += [_Stroller(FIRST_SEED + plays + i) for i in range((plays + 1) // 2)]
     for agent in agents:
-        for step, (shades, state) in enumerate(_play(rom, agent, PLAY_STEPS)):
+        for step, (shades, state) in enumerate(watched(rom, agent, PLAY_STEPS)):
             place = _place(state, way) if state.scene >= Scene.OVERWORLD else ""
             skipped = place != "off_path" and step % _EVERY
             if skipped or (frames and np.array_equal(shades, frames[-1])):
@@ -81,22 +73,10 @@ def _way(rom: bytes) -> np.ndarray:
     stood = {
         (state.x, state.y)
         for seed in range(_GUIDES)
-        for _, state in _play(rom, ScriptedAgent(seed), _GUIDED_STEPS)
+        for _, state in watched(rom, ScriptedAgent(seed), _GUIDED_STEPS)
         if state.map == MapId.ROUTE
     }
     return np.array(sorted(stood))
-
-
-def _play(rom: bytes, agent: Agent, steps: int) -> Iterator[tuple[np.ndarray, EmbeddedState]]:
-    """The frame and the state after each step, until the ending or for `steps` steps."""
-    with Emulator(rom) as emulator:
-        state = read_state(emulator.memory(STATE_ADDRESS, STATE_BYTES))
-        for _ in range(steps):
-            shades = emulator.step(agent.act(state))
-            state = read_state(emulator.memory(STATE_ADDRESS, STATE_BYTES))
-            yield shades, state
-            if state.events & Event.ENDING:
-                return
 
 
 class _Strolls(Wishes):

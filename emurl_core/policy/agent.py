@@ -101,7 +101,7 @@ def load_policy(artifact: Artifact, store: ArtifactStore, device: torch.device |
     Raises ArtifactError when something is missing, damaged, of another kind, or built on another codebook.
     """
     device = torch.device(device)
-    inputs = inputs_of(artifact.expect("policy"), store)
+    inputs = store.inputs_of(artifact.expect("policy"))
     require_same_codebook(artifact, inputs["tokenizer"])
     weights = artifact.tensors()
     try:
@@ -119,13 +119,3 @@ def load_policy(artifact: Artifact, store: ArtifactStore, device: torch.device |
     return Policy(
         network.to(device).eval().requires_grad_(False), Sight(look, capacity, judge), device, artifact.facts
     )
-
-
-def inputs_of(artifact: Artifact, store: ArtifactStore) -> dict[str, Artifact]:
-    """The artifacts that one was built from, by role. Raises ArtifactError when one is gone."""
-    found = {}
-    for given in artifact.record["inputs"]:
-        place, version = given["id"].rsplit("@", 1)
-        kind, _, partition = place.partition("/")
-        found[given["role"]] = store.get(kind, version, partition or None)
-    return found

@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from emurl_core.artifacts import Artifact
-from emurl_core.sources.download import DownloadConfig, NotAskedError, download
+from emurl_core.sources.download import download
+from emurl_core.sources.download_configuration import DownloadConfig
 from emurl_core.sources.links import VideoLink
 from emurl_core.sources.outcomes import safe_text
 from emurl_core.sources.registry import FetchError
+from emurl_core.sources.standing import NotAskedError
 from emurl_core.stage import StageContext
 
 _MOST_REST_S = 120.0

@@ -8,9 +8,11 @@ from statistics import median
 from urllib.parse import unquote, urlsplit
 
 from emurl_core.artifacts import ArtifactError, ArtifactStore
-from emurl_core.sources.download import DownloadConfig, find_video, standing
+from emurl_core.sources.download_configuration import DownloadConfig
 from emurl_core.sources.links import VideoLink
 from emurl_core.sources.outcomes import OutcomeBook
+from emurl_core.sources.published_video import find_video
+from emurl_core.sources.standing import standing
 
 _UNKNOWN_S = 2 * 3600.0
 """Where neither a length nor a time of the run is known, of this or any other."""

@@ -7,10 +7,8 @@ ETags answers in one line that it is unchanged) and compared. A missing fragment
 
 import hashlib
 import json
-import os
 import re
-import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
@@ -18,16 +16,15 @@ from urllib.parse import urljoin, urlsplit
 from yt_dlp.networking import Request
 from yt_dlp.networking.exceptions import HTTPError, RequestError, TransportError
 
-from emurl_core.sources.connections import CutError, Reins
+from emurl_core.sources.connections import CutError
+from emurl_core.sources.errand import Errand, Open
 from emurl_core.sources.inspection import looks_like_page
 from emurl_core.sources.registry import FetchError
-from emurl_core.sources.transfer import Open, Patience, Progress
-from emurl_core.sources.verdicts import judge, retry_after_s
+from emurl_core.sources.verdicts import judge
 from emurl_core.sources.ytdlp import Media
 
 PLAYLIST_BYTES = 32 * 2**20
 _MOST_FRAGMENTS = 200_000
-_LONGEST_WAIT_S = 120.0
 _ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^",]*)')
 
 
@@ -128,18 +125,8 @@ def parse_playlist(text: str, base: str, name: str) -> list[Fragment]:
     return fragments
 
 
-def fetch_fragments(
-    open_url: Open,
-    fragments: Sequence[Fragment],
-    headers: Mapping[str, str],
-    identity: str,
-    part: Path,
-    name: str,
-    reins: Reins,
-    patience: Patience,
-    progress: Progress = lambda done, total: None,
-) -> bool:
-    """Fetch all fragments into `part`, one after the other, from where it stands.
+def fetch_fragments(errand: Errand, fragments: Sequence[Fragment]) -> bool:
+    """Fetch all fragments into the errand's part, one after the other, from where it stands.
 
     Returns:
         Whether the server said of each how long it is, so that none can have lost its end.
@@ -147,16 +134,15 @@ def fetch_fragments(
     Raises:
         FetchError: one can't be had. OSError: it can't be written.
     """
-    note_file = part.with_name(part.name + ".json")
-    signature = _signature(identity, fragments)
-    puller = _Puller(open_url, headers, reins, patience, name, len(fragments))
-    note = _read_note(note_file)
+    signature = _signature(errand.identity, fragments)
+    puller = _Puller(errand, len(fragments))
+    note = _read_note(errand)
     try:
-        if note.fragments and not _same(note, signature, part, fragments, puller):
+        if note.fragments and not _same(note, signature, errand.part, fragments, puller):
             note = _Note()
         if note.size == 0:
-            part.unlink(missing_ok=True)
-        with part.open("ab") as file:
+            errand.part.unlink(missing_ok=True)
+        with errand.part.open("ab") as file:
             file.truncate(note.size)
             for i in range(note.fragments, len(fragments)):
                 body, etag = puller.pull(fragments[i], i)
@@ -164,68 +150,53 @@ def fetch_fragments(
                 file.flush()
                 whole = puller.lengths_known and note.lengths_known
                 note = _Note(signature, i + 1, note.size + len(body), len(body), etag, whole)
-                _write_note(note_file, note)
-                progress(note.size, round(note.size * len(fragments) / (i + 1)))
+                errand.write_note(asdict(note))
+                errand.progress(note.size, round(note.size * len(fragments) / (i + 1)))
     finally:
-        reins.flow(False)
+        errand.reins.flow(False)
     return note.lengths_known
 
 
 class _Puller:
     """Fetches one fragment, with patience."""
 
-    def __init__(
-        self,
-        open_url: Open,
-        headers: Mapping[str, str],
-        reins: Reins,
-        patience: Patience,
-        name: str,
-        count: int,
-    ) -> None:
-        self._open, self._headers, self._reins, self._patience = open_url, headers, reins, patience
-        self._name, self._count = name, count
+    def __init__(self, errand: Errand, count: int) -> None:
+        self._errand, self._count = errand, count
         self.lengths_known = True
 
     def pull(self, fragment: Fragment, index: int, known_etag: str | None = None) -> tuple[bytes, str | None]:
         """The bytes and the ETag; no bytes when the server says that they are those with `known_etag`."""
         failures = 0
+        reins = self._errand.reins
         while True:
             try:
-                self._reins.flow(True)
+                reins.flow(True)
                 return self._once(fragment, index, known_etag)
             except CutError as error:
                 raise error.error from None
             except RequestError as error:
-                if self._reins.verdict is not None:
-                    raise self._reins.verdict from None
+                if reins.verdict is not None:
+                    raise reins.verdict from None
                 status = error.status if isinstance(error, HTTPError) else None
                 failures += 1
-                wait_s = self._patience.wait_s(failures)
-                if isinstance(error, HTTPError):
-                    wait_s = max(wait_s, retry_after_s(error) or 0.0)
-                    error.close()
                 if status in (404, 410):
                     raise FetchError(
                         "corrupt",
-                        f"{self._name}: found fragment {index + 1} of {self._count} missing (HTTP {status}), expected all of them; "
-                        "try again later",
+                        f"{self._errand.name}: found fragment {index + 1} of {self._count} missing (HTTP {status}), expected all of "
+                        "them; try again later",
                     ) from error
                 heals = status is None and isinstance(error, TransportError)
                 heals |= status is not None and (status >= 500 or status in (408, 420, 429))
-                if failures > self._patience.retries or wait_s > _LONGEST_WAIT_S or not heals:
-                    raise judge(error, self._name) from error
-                self._reins.flow(False)
-                self._reins.nap(wait_s)
+                self._errand.wait_or_raise(error, failures, heals)
 
     def _once(self, fragment: Fragment, index: int, known_etag: str | None) -> tuple[bytes, str | None]:
-        headers = {**self._headers, "Accept-Encoding": "identity"}
+        headers = {**self._errand.headers, "Accept-Encoding": "identity"}
         if fragment.start is not None and fragment.end is not None:
             headers["Range"] = f"bytes={fragment.start}-{fragment.end - 1}"
         if known_etag:
             headers["If-None-Match"] = known_etag
         try:
-            response = self._open(Request(fragment.url, headers=headers))
+            response = self._errand.open_url(Request(fragment.url, headers=headers))
         except HTTPError as error:
             if error.status == 304 and known_etag:
                 error.close()
@@ -237,7 +208,7 @@ class _Puller:
             etag = response.headers.get("ETag")
             chunked = "chunked" in str(response.headers.get("Transfer-Encoding") or "").lower()
             self.lengths_known &= chunked or response.headers.get("Content-Length") is not None
-        self._reins.go_on()
+        self._errand.reins.go_on()
         if fragment.start is not None and fragment.end is not None:
             if response.status == 200:
                 body = body[fragment.start : fragment.end]
@@ -248,7 +219,7 @@ class _Puller:
         if not body or looks_like_page(body[:256], kind):
             raise FetchError(
                 "corrupt",
-                f"{self._name}: found {'nothing' if not body else 'a web page'} as fragment {index + 1} of {self._count}, expected "
+                f"{self._errand.name}: found {'nothing' if not body else 'a web page'} as fragment {index + 1} of {self._count}, expected "
                 "a piece of video; try again later",
             )
         return body, str(etag)[:300] if etag else None
@@ -287,14 +258,8 @@ def _number(text: str) -> float:
     return value if 0 <= value < 1e12 else 0.0
 
 
-def _read_note(file: Path) -> _Note:
+def _read_note(errand: Errand) -> _Note:
     try:
-        return _Note(**json.loads(file.read_text()))
-    except (OSError, ValueError, TypeError):
+        return _Note(**errand.read_note())
+    except TypeError:
         return _Note()
-
-
-def _write_note(file: Path, note: _Note) -> None:
-    staged = file.with_name(f".{uuid.uuid4().hex}")
-    staged.write_text(json.dumps(asdict(note)))
-    os.replace(staged, file)

@@ -12,7 +12,7 @@ from emurl_core.sources.pace import Pace, pace_folder
 from emurl_core.sources.registry import FetchError
 
 if TYPE_CHECKING:
-    from emurl_core.sources.download import DownloadConfig
+    from emurl_core.sources.download_configuration import DownloadConfig
 
 _NAP_S = 0.2
 LONGEST_WAIT_S = 120.0
@@ -23,7 +23,9 @@ class HostTurns:
     """Turns for one data folder."""
 
     def __init__(self, home: Path, config: "DownloadConfig") -> None:
-        self._folder = pace_folder(home)
+        self._pace = Pace(pace_folder(home))
+        # A site that is tired of handing out videos still answers for its pages.
+        self._videos = Pace(pace_folder(home) / "videos")
         self._at_once, self._spacing_s = config.per_host, config.spacing_s
         self._insists = config.retry
 
@@ -34,10 +36,9 @@ class HostTurns:
         Raises:
             FetchError: the host said that it wants to be left alone for longer than is worth waiting. Not asked.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
         slot = self._slot(host)
         try:
-            if not self._insists and (left_s := self._rest_left_s(host)) > 0:
+            if not self._insists and (left_s := self._videos.rest_left_s(host)):
                 if left_s > LONGEST_WAIT_S:
                     raise FetchError(
                         "rate_limited",
@@ -46,35 +47,23 @@ class HostTurns:
                     )
                 time.sleep(left_s)
             # A little irregular, as a person is.
-            Pace(self._folder).wait(host, self._spacing_s * random.uniform(1.0, 1.3))
+            self._pace.wait(host, self._spacing_s * random.uniform(1.0, 1.3))
             yield
         except FetchError as error:
             if error.outcome == "rate_limited" and error.retry_after_s:
-                self._rest_file(host).write_text(repr(time.time() + error.retry_after_s))
+                self._videos.rest(host, error.retry_after_s)
             raise
         finally:
             slot.close()
 
-    def _rest_left_s(self, host: str) -> float:
-        try:
-            return float(self._rest_file(host).read_text()) - time.time()
-        except (OSError, ValueError):
-            return 0.0
-
-    def _rest_file(self, host: str) -> Path:
-        return self._folder / f"{_plain(host)}.videos-rest"
-
     def _slot(self, host: str) -> IO[str]:
+        self._pace.folder.mkdir(parents=True, exist_ok=True)
         while True:
             for i in range(self._at_once):
-                file = (self._folder / f"{_plain(host)}.slot{i}").open("a")
+                file = self._pace.file(host, f"slot{i}").open("a")
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     return file
                 except OSError:
                     file.close()
             time.sleep(_NAP_S)
-
-
-def _plain(host: str) -> str:
-    return "".join(c if c.isalnum() or c in ".-" else "_" for c in host.lower())[:80].lstrip(".") or "_"

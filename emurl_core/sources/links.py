@@ -93,3 +93,13 @@ def read_links(runs: Artifact) -> list[VideoLink]:
     rows = pq.read_table(runs.expect("speedrun_runs").path / FILE).to_pylist()
     derived = ("video_id", "row_hash")
     return [VideoLink(**{k: v for k, v in row.items() if k not in derived}) for row in rows]
+
+
+def find_link(video_id: str, runs: Artifact) -> VideoLink:
+    """The row of a video; ValueError when the table has none."""
+    for link in read_links(runs):
+        if link.video_id == video_id:
+            return link
+    raise ValueError(
+        f"found no video {video_id!r} in {runs.id}, expected one of its rows; scrape again or name another video"
+    )

@@ -13,7 +13,7 @@ from emurl_core.sources.registry import Fetched, FetchError
 from emurl_core.sources.scrape import ScrapeConfig
 
 if TYPE_CHECKING:
-    from emurl_core.sources.download import DownloadConfig
+    from emurl_core.sources.download_configuration import DownloadConfig
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".webm", ".mov", ".avi", ".flv", ".ts", ".m4v"})
 

@@ -37,7 +37,7 @@ class Pace:
         A clock that was set back costs at most one spacing.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        with self._file(host, "last").open("a+") as turns:
+        with self.file(host, "last").open("a+") as turns:
             fcntl.flock(turns, fcntl.LOCK_EX)
             last = _read_number(turns)
             began = time.time()
@@ -57,18 +57,23 @@ class Pace:
         until = max(now + seconds, self._rest_until(host))
         staged = self.folder / f".{uuid.uuid4().hex}"
         staged.write_text(json.dumps({"said_at": now, "until": until}))
-        os.replace(staged, self._file(host, "rest"))
+        os.replace(staged, self.file(host, "rest"))
+
+    def rest_left_s(self, host: str) -> float:
+        """For how long the host still wants to be left alone; 0 when it does not."""
+        return max(0.0, self._rest_until(host) - time.time())
 
     def _rest_until(self, host: str) -> float:
         try:
-            said = json.loads(self._file(host, "rest").read_text())
+            said = json.loads(self.file(host, "rest").read_text())
             said_at, until = float(said["said_at"]), float(said["until"])
         except (OSError, ValueError, KeyError, TypeError):
             return 0.0
         # Said in the future: the clock was set back since, and the end of the rest means nothing any more.
         return until if said_at <= time.time() else 0.0
 
-    def _file(self, host: str, kind: str) -> Path:
+    def file(self, host: str, kind: str) -> Path:
+        """The file that holds something about a host."""
         host = host.lower()
         readable = re.sub(r"[^a-z0-9.-]", "_", host)[:60].lstrip(".")
         return self.folder / f"{readable}-{hashlib.sha256(host.encode()).hexdigest()[:8]}.{kind}"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from emurl_core.sources.links import VideoLink
 
 if TYPE_CHECKING:
-    from emurl_core.sources.download import DownloadConfig
+    from emurl_core.sources.download_configuration import DownloadConfig
     from emurl_core.sources.scrape import ScrapeConfig
 
 

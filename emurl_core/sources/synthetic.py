@@ -30,7 +30,7 @@ from emurl_core.synthetic.temper import temper_of
 from emurl_core.synthetic.truth import truth_paths
 
 if TYPE_CHECKING:
-    from emurl_core.sources.download import DownloadConfig
+    from emurl_core.sources.download_configuration import DownloadConfig
 
 GAME: GameName = "embedded"
 GAME_TITLE = "Lamplight"

@@ -5,54 +5,29 @@ for the rest and compares. Where the server gives no strong ETag, the last bytes
 compared too; a part that is of another file is thrown away. Playlists of fragments are in `fragments`.
 """
 
-import json
 import os
 import re
-import uuid
-from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from yt_dlp.networking import Request
 from yt_dlp.networking.exceptions import HTTPError, RequestError, TransportError
 
-from emurl_core.sources.connections import CountedResponse, CutError, Reins
+from emurl_core.sources.connections import CountedResponse, CutError
+from emurl_core.sources.errand import Errand
 from emurl_core.sources.inspection import looks_like_page
 from emurl_core.sources.registry import FetchError
-from emurl_core.sources.verdicts import judge, retry_after_s
-
-Open = Callable[[Request], CountedResponse]
-Progress = Callable[[int, int | None], None]
-"""Told the bytes that are there and the bytes there will be (None: unknown)."""
 
 BLOCK_BYTES = 2**16
 SEAM_BYTES = 2**16
 """How much of a part is compared again where there is no strong ETag."""
 _MOST_ANEW = 3
-_LONGEST_WAIT_S = 120.0
 _HEALING = (408, 420, 429, 500, 502, 503, 504)
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
 class WebPageError(FetchError):
     """The server answered with a page where a video was expected."""
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How often a broken transfer is taken up again.
-
-    Attributes:
-        retries: failures in a row without a new byte.
-        first_wait_s: doubles with each.
-    """
-
-    retries: int
-    first_wait_s: float
-
-    def wait_s(self, failures: int) -> float:
-        return min(self.first_wait_s * 2 ** (failures - 1), _LONGEST_WAIT_S)
 
 
 @dataclass(frozen=True)
@@ -93,59 +68,32 @@ class _AnewError(Exception):
     """The part is of another file."""
 
 
-def transfer(
-    open_url: Open,
-    url: str,
-    headers: Mapping[str, str],
-    identity: str,
-    part: Path,
-    name: str,
-    reins: Reins,
-    patience: Patience,
-    chunk_bytes: int = 0,
-    progress: Progress = lambda done, total: None,
-) -> Transferred:
-    """Fetch a file into `part`, from where it stands.
+def transfer(errand: Errand, url: str, chunk_bytes: int = 0) -> Transferred:
+    """Fetch a file into the errand's part, from where it stands.
 
     Args:
-        identity: changes when it is another video or another encoding, though the address may be the same.
-        name: how to call the video in messages.
+        chunk_bytes: ask for so much at once; 0 for all that is left.
 
     Raises:
         WebPageError: a page was served. FetchError: it can't be had. OSError: it can't be written.
     """
     try:
-        return _File(open_url, url, headers, identity, part, name, reins, chunk_bytes, progress).fetch(
-            patience
-        )
+        return _File(errand, url, chunk_bytes).fetch()
     finally:
-        reins.flow(False)
+        errand.reins.flow(False)
 
 
 class _File:
-    def __init__(
-        self,
-        open_url: Open,
-        url: str,
-        headers: Mapping[str, str],
-        identity: str,
-        part: Path,
-        name: str,
-        reins: Reins,
-        chunk_bytes: int,
-        progress: Progress,
-    ) -> None:
-        self._open, self._url, self._headers = open_url, url, headers
-        self._part, self._note_file = part, part.with_name(part.name + ".json")
-        self._reins, self._chunk, self._progress = reins, chunk_bytes, progress
-        self._identity, self._name = identity, name
+    def __init__(self, errand: Errand, url: str, chunk_bytes: int) -> None:
+        self._errand, self._url, self._chunk = errand, url, chunk_bytes
+        self._part, self._reins, self._name = errand.part, errand.reins, errand.name
         self._note = self._read_note()
         self._ended = False
 
-    def fetch(self, patience: Patience) -> Transferred:
+    def fetch(self) -> Transferred:
         failures = anew = 0
         # A part without its note is nobody's; one with another identity is of another video.
-        if self._have and self._note.identity != self._identity:
+        if self._have and self._note.identity != self._errand.identity:
             self._drop()
         best = self._have
         while not self._complete:
@@ -168,14 +116,7 @@ class _File:
                 if self._reins.verdict is not None:
                     raise self._reins.verdict from None
                 failures = failures + 1 if self._have <= best else 1
-                wait_s = patience.wait_s(failures)
-                if isinstance(error, HTTPError):
-                    wait_s = max(wait_s, retry_after_s(error) or 0.0)
-                    error.close()
-                if failures > patience.retries or wait_s > _LONGEST_WAIT_S or not _may_heal(error):
-                    raise judge(error, self._name) from error
-                self._reins.flow(False)
-                self._reins.nap(wait_s)
+                self._errand.wait_or_raise(error, failures, _may_heal(error))
             best = max(best, self._have)
         return Transferred(
             length_known=self._note.total is not None or self._whole_ending,
@@ -201,19 +142,19 @@ class _File:
             raise _AnewError
         seam = 0 if self._note.proven else min(have, SEAM_BYTES)
         start = have - seam
-        headers = {**self._headers, "Accept-Encoding": "identity"}
+        headers = {**self._errand.headers, "Accept-Encoding": "identity"}
         if start or seam or self._chunk:
             last = f"{start + self._chunk - 1}" if self._chunk else ""
             headers["Range"] = f"bytes={start}-{last}"
         try:
-            response = self._open(Request(self._url, headers=headers))
+            response = self._errand.open_url(Request(self._url, headers=headers))
         except HTTPError as error:
             if error.status == 416 and have:
                 error.close()
                 raise _AnewError from error
             raise
         with response:
-            served = _served(response, self._identity)
+            served = _served(response, self._errand.identity)
             if response.status == 206 and have:
                 if not self._note.is_of(served) or _start(response) != start:
                     raise _AnewError
@@ -252,7 +193,7 @@ class _File:
                 while block := response.read_some(BLOCK_BYTES):
                     file.write(block)
                     done += len(block)
-                    self._progress(done, self._note.total)
+                    self._errand.progress(done, self._note.total)
             finally:
                 file.flush()
         # A connection that is cut from here ends without an error.
@@ -264,27 +205,18 @@ class _File:
 
     def _read_note(self) -> _Part:
         try:
-            return _Part(**json.loads(self._note_file.read_text()))
-        except (OSError, ValueError, TypeError):
+            return _Part(**self._errand.read_note())
+        except TypeError:
             return _Part("")
 
     def _keep(self, note: _Part) -> None:
-        if note != self._note or not self._note_file.is_file():
+        if note != self._note or not self._errand.read_note():
             self._note = note
-            staged = self._note_file.with_name(f".{uuid.uuid4().hex}")
-            staged.write_text(json.dumps(asdict(note)))
-            os.replace(staged, self._note_file)
+            self._errand.write_note(asdict(note))
 
     def _drop(self) -> None:
-        self._part.unlink(missing_ok=True)
-        self._note_file.unlink(missing_ok=True)
+        self._errand.drop_part()
         self._note = _Part("")
-
-
-def drop_part(part: Path) -> None:
-    """Forget a part and its note."""
-    part.unlink(missing_ok=True)
-    part.with_name(part.name + ".json").unlink(missing_ok=True)
 
 
 def _refuse_page(response: CountedResponse, name: str) -> None:

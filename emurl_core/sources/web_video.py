@@ -15,18 +15,19 @@ from urllib.parse import urlsplit
 from emurl_core.sources.addresses import check_public
 from emurl_core.sources.connections import PAGE_BYTES, Reins
 from emurl_core.sources.courtesy import USER_AGENT
+from emurl_core.sources.errand import Errand
 from emurl_core.sources.fragments import dash_fragments, fetch_fragments, hls_fragments
 from emurl_core.sources.host_turns import HostTurns
 from emurl_core.sources.links import VideoLink
 from emurl_core.sources.local import VIDEO_SUFFIXES
 from emurl_core.sources.registry import Fetched, FetchError
-from emurl_core.sources.transfer import Patience, WebPageError, transfer
+from emurl_core.sources.transfer import WebPageError, transfer
 from emurl_core.sources.transfer_bar import TransferBar
 from emurl_core.sources.verdicts import judge
 from emurl_core.sources.ytdlp import Media, ReinedYoutubeDL, open_ytdlp, resolve
 
 if TYPE_CHECKING:
-    from emurl_core.sources.download import DownloadConfig
+    from emurl_core.sources.download_configuration import DownloadConfig
 
 _PAGE_ANSWERS = {"removed": "unavailable", "login": "forbidden", "geo": "forbidden"}
 """What an answer means when it is not the page that gave it but the passing address of its bytes."""
@@ -64,7 +65,6 @@ class _Fetch:
     ) -> None:
         self._reader, self._reins, self._part = reader, reins, part
         self._name, self._config = name, config
-        self._patience = Patience(config.retries, config.retry_wait_s)
 
     def whole(self, url: str) -> Fetched:
         if Path(urlsplit(url).path).suffix.lower() in VIDEO_SUFFIXES:
@@ -85,18 +85,7 @@ class _Fetch:
 
     def _file(self, media: Media) -> Fetched:
         with self._room(), TransferBar(self._name) as bar:
-            done = transfer(
-                self._reader.urlopen,
-                media.url,
-                media.headers,
-                media.identity,
-                self._part,
-                self._name,
-                self._reins,
-                self._patience,
-                media.chunk_bytes,
-                bar.show,
-            )
+            done = transfer(self._errand(media, bar), media.url, media.chunk_bytes)
         return Fetched(media.duration_s, done.length_known, done.unproven_seam, facts=media.facts)
 
     def _pieces(self, media: Media) -> Fetched:
@@ -107,21 +96,24 @@ class _Fetch:
             else dash_fragments(media, self._name)
         )
         with self._room(), TransferBar(self._name) as bar:
-            proven = fetch_fragments(
-                self._reader.urlopen,
-                pieces,
-                media.headers,
-                media.identity,
-                self._part,
-                self._name,
-                self._reins,
-                self._patience,
-                bar.show,
-            )
+            proven = fetch_fragments(self._errand(media, bar), pieces)
         told = sum(p.duration_s for p in pieces)
         # Where a fragment may have lost its end, what looks like the seam of two is not forgiven.
         seams = len(pieces) if proven else 1
         return Fetched(told or media.duration_s, length_known=told > 0, pieces=seams, facts=media.facts)
+
+    def _errand(self, media: Media, bar: TransferBar) -> Errand:
+        return Errand(
+            self._reader.urlopen,
+            media.headers,
+            media.identity,
+            self._part,
+            self._name,
+            self._reins,
+            self._config.retries,
+            self._config.retry_wait_s,
+            bar.show,
+        )
 
     @contextmanager
     def _room(self) -> Iterator[None]:

@@ -23,7 +23,7 @@ from emurl_core.sources.registry import FetchError
 from emurl_core.sources.verdicts import judge
 
 if TYPE_CHECKING:
-    from emurl_core.sources.download import DownloadConfig
+    from emurl_core.sources.download_configuration import DownloadConfig
 
 """How EmuRL calls itself where it speaks HTTP itself. On a site's own pages yt-dlp speaks as it must to be answered."""
 _KINDS = {

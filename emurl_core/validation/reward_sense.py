@@ -10,16 +10,15 @@ import numpy as np
 
 from emurl_core.artifacts import Artifact, ArtifactStore
 from emurl_core.frames.dataset import FrameDataset
-from emurl_core.game import Emulator, VectorGame, open_game
-from emurl_core.game.embedded.state import STATE_ADDRESS, STATE_BYTES, Event, read_state
+from emurl_core.game import VectorGame, open_game
 from emurl_core.policy import Sight
-from emurl_core.policy.agent import inputs_of
 from emurl_core.policy.reward import ProgressReward
 from emurl_core.policy.sight import look_with
 from emurl_core.reward import load_reward
 from emurl_core.runtime import pick_device
 from emurl_core.screen import Button
 from emurl_core.synthetic.agents import ScriptedAgent
+from emurl_core.synthetic.watched import watched
 from emurl_core.tokenizer import load_tokenizer
 from emurl_core.validation.finding import Finding, Plan
 
@@ -35,7 +34,7 @@ def check_reward(plan: Plan, store: ArtifactStore) -> list[Finding]:
     tokenizer, reward_model = store.find("tokenizer"), store.find("reward_model")
     if reward_model is not None:
         # The one it was trained with, where it reads tokens, need not be the current one.
-        tokenizer = inputs_of(reward_model, store).get("tokenizer", tokenizer)
+        tokenizer = store.inputs_of(reward_model).get("tokenizer", tokenizer)
     if tokenizer is None or reward_model is None:
         return [Finding(name, "WARN", "there is no tokenizer and reward model yet") for name in NAMES]
     device = pick_device(plan.runtime)
@@ -106,9 +105,10 @@ def _gains(episodes: Iterable[np.ndarray], sight: Sight, plan: Plan) -> np.ndarr
 def _expert(plan: Plan, reward_model: Artifact, store: ArtifactStore, steps: int) -> Iterator[np.ndarray]:
     """Frames a step apart: a play from power-on, or `steps` of each of some speedruns."""
     if plan.game.game == "embedded":
-        yield _scripted(open_game(plan.game).rom, steps)
+        agent = ScriptedAgent(EXPERT_SEED)
+        yield np.stack([shades for shades, _ in watched(open_game(plan.game).rom, agent, steps + 1)])
         return
-    dataset = inputs_of(reward_model, store)["dataset"]
+    dataset = store.inputs_of(reward_model)["dataset"]
     frames = FrameDataset.open(dataset, store)
     runs = [r for r in frames.runs("test") if r.length > 1]
     if not runs:
@@ -120,17 +120,6 @@ def _expert(plan: Plan, reward_model: Artifact, store: ArtifactStore, steps: int
         # Speedruns are kept at the pace of steps: two frames a second. The stretches lie early, midway and late.
         begin = round((run.length - steps - 1) * (i + 0.5) / min(len(runs), _STRETCHES))
         yield frames.shades(run.rows[max(0, begin) :][: steps + 1])
-
-
-def _scripted(rom: bytes, steps: int) -> np.ndarray:
-    agent, seen = ScriptedAgent(EXPERT_SEED), []
-    with Emulator(rom) as emulator:
-        for _ in range(steps + 1):
-            state = read_state(emulator.memory(STATE_ADDRESS, STATE_BYTES))
-            seen.append(emulator.step(agent.act(state)))
-            if state.events & Event.ENDING:
-                break
-    return np.stack(seen)
 
 
 def _random(plan: Plan, steps: int) -> Iterator[np.ndarray]:

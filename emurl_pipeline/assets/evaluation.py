@@ -7,7 +7,6 @@ from emurl_core.artifacts import Artifact
 from emurl_core.evaluation import EvaluationConfig, RewardTruthConfig, evaluate, measure_reward_truth
 from emurl_core.game import GameConfig
 from emurl_core.game.registry import GAMES
-from emurl_core.policy.agent import inputs_of
 from emurl_core.profiles import Profile
 from emurl_pipeline.checks import Check
 from emurl_pipeline.materialization import Work, stage_asset
@@ -45,7 +44,7 @@ def assets(profile: Profile) -> list[Any]:
     def reward_truth(work: Work, config: RewardTruthConfig) -> Artifact:
         """Learned against true progress on scripted, lost and random play, and the states that would tempt a policy most."""
         reward = work.upstream("reward_model")
-        tokenizer = inputs_of(reward, work.store).get("tokenizer")
+        tokenizer = work.store.inputs_of(reward).get("tokenizer")
         game = work.settings("game", GameConfig)
         return measure_reward_truth(reward, config, game, work.context, tokenizer)
 

@@ -6,7 +6,8 @@ import dagster as dg
 
 from emurl_core.artifacts import Artifact
 from emurl_core.profiles import Profile
-from emurl_core.sources.download import DownloadConfig, download
+from emurl_core.sources.download import download
+from emurl_core.sources.download_configuration import DownloadConfig
 from emurl_core.sources.scrape import ScrapeConfig, scrape, video_ids
 from emurl_pipeline.materialization import OWNERS, Work, stage_asset
 from emurl_pipeline.outcomes import outcome_metadata

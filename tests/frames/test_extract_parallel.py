@@ -14,7 +14,7 @@ from emurl_core.artifacts import Artifact, ArtifactStore
 from emurl_core.cli import main
 from emurl_core.frames import FramesConfig, extract
 from emurl_core.frames.parallel import Ended, Job, Read, cut_all
-from emurl_core.sources.download import DownloadConfig
+from emurl_core.sources.download_configuration import DownloadConfig
 from emurl_core.stage import StageContext
 
 Publish = Callable[..., Artifact]

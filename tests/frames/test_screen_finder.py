@@ -174,3 +174,15 @@ def test_a_long_stretch_without_a_game_is_to_be_reviewed_and_a_card_is_not(tmp_p
     segments = find_segments(clip.path).segments
     assert [s.rect is not None for s in segments] == [False, True, False]
     assert [s.review for s in segments] == [False, False, True]
+
+
+def test_a_hole_in_a_layout_that_comes_back_to_the_same_place_is_to_be_reviewed(tmp_path: Path) -> None:
+    game = Layout(size=(320, 200), rect=(20, 10, 200, 180), webcam=None, timer=None)
+    other = Layout(size=(320, 200), rect=(90, 14, 200, 180), webcam=None, timer=None)
+    card = Layout(size=(320, 200), rect=None, seed=3)
+    back = record(tmp_path / "back.mp4", [(12, game), (3, card), (12, game)], seed=2, fps=8)
+    segments = find_segments(back.path).segments
+    assert [s.rect is not None for s in segments] == [True, False, True]
+    assert all(s.review and s.confidence < 0.7 for s in segments)
+    moved = record(tmp_path / "moved.mp4", [(12, game), (3, card), (12, other)], seed=2, fps=8)
+    assert not any(s.review for s in find_segments(moved.path).segments)

@@ -13,7 +13,7 @@ import pytest
 
 from emurl_core.artifacts import ArtifactStore
 from emurl_core.profiles import Profile
-from emurl_core.sources.download import DownloadConfig
+from emurl_core.sources.download_configuration import DownloadConfig
 from emurl_core.sources.links import VideoLink, write_links
 from emurl_core.sources.outcomes import OutcomeBook
 from emurl_core.sources.scrape import ScrapeConfig
@@ -130,7 +130,7 @@ def test_a_headless_run_leaves_out_what_is_hopeless_or_not_due(graph, server):
     graph.list(*links)
     book = OutcomeBook(graph.store.home)
     for link, outcome in zip(links, ("removed", "unavailable", "geo"), strict=False):
-        from emurl_core.sources.download import circumstances
+        from emurl_core.sources.standing import circumstances
 
         told = circumstances(link, graph.profile.download, outcome)
         book.note(link.video_id, {}, outcome, "said so", circumstances=told)

@@ -9,7 +9,8 @@ import pytest
 from video_server import VideoServer
 
 from emurl_core.artifacts import Artifact
-from emurl_core.sources.download import DownloadConfig, download
+from emurl_core.sources.download import download
+from emurl_core.sources.download_configuration import DownloadConfig
 from emurl_core.sources.links import VideoLink, write_links
 from emurl_core.sources.outcomes import Outcome, OutcomeBook
 from emurl_core.sources.registry import FetchError

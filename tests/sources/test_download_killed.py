@@ -13,7 +13,8 @@ from emurl_core.sources.links import VideoLink
 CODE = """
 import json, sys
 from emurl_core.artifacts import ArtifactStore
-from emurl_core.sources.download import DownloadConfig, download
+from emurl_core.sources.download import download
+from emurl_core.sources.download_configuration import DownloadConfig
 from emurl_core.stage import StageContext
 home, video_id, settings = sys.argv[1:]
 store = ArtifactStore(home)

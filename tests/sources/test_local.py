@@ -9,7 +9,8 @@ import pytest
 
 from emurl_core.artifacts import ArtifactError, ArtifactStore, file_sha256
 from emurl_core.sources import local
-from emurl_core.sources.download import DownloadConfig, check_duration, download
+from emurl_core.sources.download import check_duration, download
+from emurl_core.sources.download_configuration import DownloadConfig
 from emurl_core.sources.inspection import inspect_video
 from emurl_core.sources.links import VideoLink, read_links
 from emurl_core.sources.registry import FetchError

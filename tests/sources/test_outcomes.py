@@ -11,8 +11,9 @@ from yt_dlp.utils import ExtractorError, GeoRestrictedError, UserNotLive
 
 from emurl_core.artifacts import ArtifactError
 from emurl_core.frames import FramesConfig, NoGameScreenError, cut_frames
-from emurl_core.sources.download import NotAskedError, download
+from emurl_core.sources.download import download
 from emurl_core.sources.outcomes import KINDS, OutcomeBook, as_rows, counts, safe_text
+from emurl_core.sources.standing import NotAskedError
 from emurl_core.sources.verdicts import judge
 
 

@@ -18,8 +18,9 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Asked:
-    """One request: when, what for, and what was sent."""
+    """One request: when it came and when the answer ended, what for, and what was sent."""
 
+    began: float
     at: float
     path: str
     range: str | None
@@ -117,7 +118,7 @@ class VideoServer:
             self._open += 1
             page.asked += 1
             nth = page.asked
-        sent, status = 0, page.status if nth <= page.times else 200
+        began, sent, status = time.monotonic(), 0, page.status if nth <= page.times else 200
         try:
             status, sent = self._send(handler, page, status, nth)
         except OSError:
@@ -126,7 +127,15 @@ class VideoServer:
             headers = {k.lower(): v for k, v in handler.headers.items()}
             with self._lock:
                 self._log.append(
-                    Asked(time.monotonic(), handler.path, handler.headers.get("Range"), status, sent, headers)
+                    Asked(
+                        began,
+                        time.monotonic(),
+                        handler.path,
+                        handler.headers.get("Range"),
+                        status,
+                        sent,
+                        headers,
+                    )
                 )
                 self._open -= 1
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from emurl_core.sources.download import DownloadConfig
+from emurl_core.sources.download_configuration import DownloadConfig
 from emurl_core.sources.inspection import inspect_video
 from emurl_core.sources.links import VideoLink
 from emurl_core.sources.registry import FetchError, fetcher, source

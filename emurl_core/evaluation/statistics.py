@@ -3,10 +3,12 @@
 Intervals are two-sided at 95% unless told otherwise.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import ndtri
+from scipy.stats import trim_mean
 
 LEVEL = 0.95
 RESAMPLES = 10_000
@@ -59,3 +61,16 @@ def median_steps(reached: np.ndarray) -> float | None:
     steps = np.where(np.isnan(reached), np.inf, reached)
     middle = float(np.median(steps)) if len(steps) else np.inf
     return middle if np.isfinite(middle) else None
+
+
+def interquartile_mean(strata: Sequence[np.ndarray], seed: int = 0, level: float = LEVEL) -> Estimate:
+    """Mean of the middle half of all values, with a stratified percentile bootstrap (Agarwal et al. 2021, arXiv:2108.13264).
+
+    Each stratum is one training seed's `(N,) float`, N at least 1, and is resampled within itself.
+    """
+    stream = np.random.default_rng(seed)
+    resampled = np.concatenate(
+        [s[stream.integers(len(s), size=(RESAMPLES // 5, len(s)))] for s in strata], axis=1
+    )
+    low, high = np.quantile(trim_mean(resampled, 0.25, axis=1), [0.5 - level / 2, 0.5 + level / 2])
+    return Estimate(float(trim_mean(np.concatenate(list(strata)), 0.25)), float(low), float(high))

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from emurl_core.evaluation.statistics import Estimate, mean, median_steps, probability_of_improvement, share
+from emurl_core.evaluation.statistics import (
+    Estimate,
+    interquartile_mean,
+    mean,
+    median_steps,
+    probability_of_improvement,
+    share,
+)
 
 
 def test_wilson_intervals_equal_the_textbooks() -> None:
@@ -38,3 +45,13 @@ def test_probability_of_improvement_counts_draws_half() -> None:
 def test_a_median_counts_episodes_that_never_got_there_as_last() -> None:
     assert median_steps(np.array([10.0, 20.0, np.nan])) == 20
     assert median_steps(np.array([10.0, np.nan, np.nan])) is None
+
+
+def test_an_interquartile_mean_forgets_both_ends_and_resamples_within_each_seed() -> None:
+    values = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 1000.0])
+    assert interquartile_mean([values]).value == np.mean([2.0, 3.0, 4.0, 5.0])
+    # Two seeds without spread of their own: only resampling across them could make an interval.
+    apart = [np.full(20, 0.2), np.full(20, 0.6)]
+    assert interquartile_mean(apart) == pytest.approx((0.4, 0.4, 0.4))
+    low, high = interquartile_mean([np.random.default_rng(s).random(20) for s in (0, 1)])[1:]
+    assert 0.05 < high - low < 0.6

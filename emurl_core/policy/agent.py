@@ -56,7 +56,9 @@ class Agent:
     def __init__(self, policy: Policy, seeds: Sequence[int], greedy: bool = False) -> None:
         self._policy, self._greedy = policy, greedy
         self._streams = [np.random.default_rng(seed) for seed in seeds]
-        self._memory = Memory(len(seeds), policy.network.shape.frames)
+        shape = policy.network.shape
+        self._memory = Memory(len(seeds), shape.frames, 2 * shape.lstm)
+        self._hidden = self._memory.hidden
         self._watch = policy.sight.watch(len(seeds))
         self._last: np.ndarray | None = None
         self.probabilities = np.zeros((len(seeds), len(Button)), np.float32)
@@ -77,14 +79,13 @@ class Agent:
         fresh = np.ones(len(frames), bool) if self._last is None else np.zeros(len(frames), bool)
         fresh = fresh if started is None else fresh | started
         if self._last is not None:
-            self._memory.see(tokens, self._last)
+            self._memory.see(tokens, self._last, self._hidden)
         self._memory.start(tokens[fresh], fresh)
         self.progress = self._watch.step(seen)
         self.progress[fresh] = self._watch.start(seen[fresh], fresh)
         device = self._policy.device
-        logits, values = self._policy.network(
-            self._memory.stacks.to(device), self._memory.previous.to(device)
-        )
+        memory = (self._memory.stacks, self._memory.previous, self._memory.hidden)
+        logits, values, self._hidden = self._policy.network(*(part.to(device) for part in memory))
         log_all = logits.double().log_softmax(-1).cpu().numpy()
         self.probabilities, self.values = np.exp(log_all).astype(np.float32), values.cpu().numpy()
         if self._greedy:

@@ -34,6 +34,8 @@ class PolicyConfig(StageConfig):
     """Start the transformer from the dynamics model; False starts from random weights of the same shape."""
     frame_stack: int = Field(3, ge=1, le=16)
     """Frames that the policy sees at once, the newest included."""
+    lstm: int = Field(0, ge=0)
+    """Width of a long short-term memory over the steps of an episode; 0 remembers the stack of frames only."""
     masked_buttons: tuple[str, ...] | None = None
     """Buttons that are never pressed, by name; none chosen: those that do nothing useful in the game (Select)."""
 
@@ -131,6 +133,11 @@ class PolicyConfig(StageConfig):
             raise ValueError(
                 f"found minibatch_size={self.minibatch_size}, expected at most envs × rollout_steps = {self.rollout_size}; "
                 "lower it, or raise one of the others"
+            )
+        if self.lstm and self.minibatch_size % self.rollout_steps:
+            raise ValueError(
+                f"found minibatch_size={self.minibatch_size} with lstm={self.lstm}, expected a multiple of rollout_steps = "
+                f"{self.rollout_steps}: a memory is trained on whole stretches of play; change one of them"
             )
         return self
 

@@ -1,4 +1,4 @@
-"""What a policy remembers of an episode: the tokens of the newest frames, and the button it pressed last.
+"""What a policy remembers of an episode: the tokens of the newest frames, the button it pressed last, its hidden state.
 
 The same memory is kept in training (`rollout`) and when a finished policy plays (`agent`).
 """
@@ -14,11 +14,12 @@ NO_BUTTON = len(Button)
 
 
 class Memory:
-    """Memories of B episodes that run side by side."""
+    """Memories of B episodes that run side by side; `hidden` numbers each, where the policy has a memory of its own."""
 
-    def __init__(self, episodes: int, frames: int) -> None:
+    def __init__(self, episodes: int, frames: int, hidden: int = 0) -> None:
         self._stacks = np.zeros((episodes, frames, TOKENS), np.int16)
         self._previous = np.full(episodes, NO_BUTTON, np.int64)
+        self._hidden = torch.zeros(episodes, hidden)
 
     @property
     def stacks(self) -> Tensor:
@@ -30,23 +31,31 @@ class Memory:
         """(B,) int64 in [0, 8], `NO_BUTTON` at an episode's start; a copy."""
         return torch.from_numpy(self._previous.copy())
 
+    @property
+    def hidden(self) -> Tensor:
+        """(B, hidden) float32, zeros at an episode's start; a copy."""
+        return self._hidden.clone()
+
     def start(self, tokens: np.ndarray, rows: np.ndarray | slice = slice(None)) -> None:
         """Begin episodes in `rows` at frames of these tokens, `(R, 90)`: as if they had stood there for long."""
         self._stacks[rows] = tokens[:, None]
         self._previous[rows] = NO_BUTTON
+        self._hidden[rows] = 0
 
-    def see(self, tokens: np.ndarray, actions: np.ndarray) -> None:
-        """Buttons `(B,)` were pressed and led to frames of these tokens, `(B, 90)`."""
+    def see(self, tokens: np.ndarray, actions: np.ndarray, hidden: Tensor) -> None:
+        """Buttons `(B,)` were pressed and led to frames of these tokens, `(B, 90)`; `hidden` is what the policy keeps."""
+        self._hidden = hidden.float().cpu().clone()
         self._stacks = np.concatenate([self._stacks[:, 1:], tokens[:, None].astype(np.int16)], axis=1)
         self._previous = actions.astype(np.int64)
 
     def state(self) -> dict[str, Tensor]:
         """Everything needed to go on."""
-        return {"stacks": self.stacks, "previous": self.previous}
+        return {"stacks": self.stacks, "previous": self.previous, "hidden": self.hidden}
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Go on from `state()`."""
         self._stacks, self._previous = state["stacks"].numpy().copy(), state["previous"].numpy().copy()
+        self._hidden = state["hidden"].clone()
 
 
 def draw_actions(log_probabilities: np.ndarray, noise: np.ndarray) -> np.ndarray:

@@ -36,21 +36,27 @@ class PolicyShape:
     """Length of the stack of frames."""
     masked: tuple[int, ...] = ()
     """Buttons that are never pressed."""
+    lstm: int = 0
+    """Width of the memory over steps; 0: none."""
 
     @classmethod
-    def like(cls, dynamics: Dynamics, frames: int, masked: tuple[Button, ...] = ()) -> "PolicyShape":
+    def like(
+        cls, dynamics: Dynamics, frames: int, masked: tuple[Button, ...] = (), lstm: int = 0
+    ) -> "PolicyShape":
         """The shape whose transformer fits a dynamics model's."""
         c = dynamics.config
-        return cls(
-            dynamics.codes, c.width, c.layers, c.heads, c.feedforward, frames, tuple(int(b) for b in masked)
-        )
+        buttons = tuple(int(b) for b in masked)
+        return cls(dynamics.codes, c.width, c.layers, c.heads, c.feedforward, frames, buttons, lstm)
 
 
 class VQPolicy(nn.Module):
     """Tokens of the newest frames and the button before -> logits of the eight buttons and a value.
 
+    With `shape.lstm` it also remembers an episode in a long short-term memory (Hochreiter & Schmidhuber 1997), which adds to
+    what it sees. The memory's part starts at nothing, so that a policy trained without one may go on with one.
+
     Weights: `token` (frames, codes, width), `place` (90, width), `button.weight` (9, width), `transformer.*`, `norm.*`,
-    `actor.*`, `critic.*`. Random until `start_from` or `load_state_dict`.
+    `actor.*`, `critic.*`, and with a memory `lstm.*`, `recall.*`. Random until `start_from` or `load_state_dict`.
     """
 
     allowed: Tensor
@@ -66,6 +72,13 @@ class VQPolicy(nn.Module):
         self.norm = nn.LayerNorm(2 * shape.width)
         self.actor = nn.Linear(2 * shape.width, len(Button))
         self.critic = nn.Linear(2 * shape.width, 1)
+        if shape.lstm:
+            self.lstm = nn.LSTMCell(2 * shape.width, shape.lstm)
+            self.recall = nn.Linear(shape.lstm, 2 * shape.width)
+            nn.init.zeros_(self.recall.weight)
+            nn.init.zeros_(self.recall.bias)
+            # Remember unless taught to forget (Gers et al. 2000): the second quarter of the gates.
+            nn.init.ones_(self.lstm.bias_hh[shape.lstm : 2 * shape.lstm])
         # Nearly equal chances at first, and a value of ordinary size (Huang et al. 2022, detail 2).
         for head, gain in ((self.actor, 0.01), (self.critic, 1.0)):
             nn.init.orthogonal_(head.weight, gain)
@@ -99,14 +112,44 @@ class VQPolicy(nn.Module):
         if dynamics is not None:
             self.token[-1] = dynamics.token_embedding.weight
 
-    def forward(self, stacks: Tensor, previous: Tensor) -> tuple[Tensor, Tensor]:
-        """`(B, frames, 90) integer in [0, codes), (B,) int64 in [0, 8] -> (B, 8) float32 logits, (B,) float32 values`."""
+    def forward(
+        self, stacks: Tensor, previous: Tensor, hidden: Tensor | None = None, starts: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """One step, or with `starts` many steps in a row.
+
+        Args:
+            stacks: `(B, frames, 90)` integer in [0, codes); `(T * B, frames, 90)` for T steps, all B of a step together.
+            previous: `(B,)` or `(T * B,)` int64 in [0, 8].
+            hidden: `(B, 2 * lstm)` float32, what is remembered before the first step; None: nothing.
+            starts: `(T, B)` bool, where an episode begins with nothing remembered.
+
+        Returns:
+            `(N, 8)` float32 logits, `(N,)` float32 values, `(B, 2 * lstm)` what is remembered after the last step.
+        """
+        features = self._features(stacks, previous)
+        if hidden is None:
+            hidden = features.new_zeros(len(features), 2 * self.shape.lstm)
+        if self.shape.lstm:
+            state = tuple(hidden.chunk(2, dim=1))
+            remembered = []
+            steps = features.split(len(hidden))
+            for t, seen in enumerate(steps):
+                if starts is not None:
+                    goes_on = (~starts[t])[:, None]
+                    state = tuple(part * goes_on for part in state)
+                state = self.lstm(seen, state)
+                remembered.append(state[0])
+            features = features + self.recall(torch.cat(remembered))
+            hidden = torch.cat(state, dim=1)
+        logits = self.actor(features).float().masked_fill(~self.allowed, NEVER)
+        return logits, self.critic(features).float().squeeze(1), hidden
+
+    def _features(self, stacks: Tensor, previous: Tensor) -> Tensor:
         x = self.place.expand(len(stacks), -1, -1)
         for frame, table in enumerate(self.token):
             x = x + embedding(stacks[:, frame].long(), table)
         # Causal, as the dynamics model was trained; the place of the button comes last and sees everything.
         x = self.transformer(torch.cat([x, self.button(previous)[:, None]], dim=1), causal=True)
         # The mean tells from the first update on which codes there are; attention has to learn to gather them.
-        features = self.norm(torch.cat([x[:, -1], x[:, :-1].mean(1)], dim=1))
-        logits = self.actor(features).float().masked_fill(~self.allowed, NEVER)
-        return logits, self.critic(features).float().squeeze(1)
+        features: Tensor = self.norm(torch.cat([x[:, -1], x[:, :-1].mean(1)], dim=1))
+        return features

@@ -35,6 +35,13 @@ class Rollout:
     """(T, E) float32: value of the frame that a cut episode ended on; 0 elsewhere."""
     last_values: Tensor
     """(E,) float32: value of the frame after the last step."""
+    first_hidden: Tensor
+    """(E, 2 * lstm) float32: what the policy remembered before the first step."""
+
+    @property
+    def starts(self) -> Tensor:
+        """(T, E) bool: steps that an episode begins with, those before the first step of the rollout aside."""
+        return torch.cat([torch.zeros_like(self.cut[:1]), self.cut[:-1]])
 
 
 @dataclass(frozen=True)
@@ -152,19 +159,32 @@ def update(
         "log_probabilities": rollout.log_probabilities, "values": rollout.values,
         "advantages": targets.advantages, "returns": targets.returns, "kept": targets.kept,
     }  # fmt: skip
+    steps, envs = rollout.cut.shape
     flat = {name: tensor.flatten(0, 1).to(device) for name, tensor in flat.items()}
+    starts, first_hidden = rollout.starts.to(device), rollout.first_hidden.to(device)
+    recurrent = first_hidden.shape[1] > 0
+    memory: tuple[Tensor, ...]
     for group in optimizer.param_groups:
         group["lr"] = config.learning_rate_at(iteration)
     reports: list[dict[str, Tensor]] = []
     stopped = False
     network.train()
     for _ in range(config.epochs):
-        order = torch.from_numpy(stream.permutation(config.rollout_size)).to(device)
-        for chosen in order.split(config.minibatch_size):
-            if len(chosen) < config.minibatch_size:
+        # With a memory whole stretches of play go together: a minibatch is some emulators, all their steps.
+        units, size = (
+            (envs, config.minibatch_size // steps) if recurrent else (steps * envs, config.minibatch_size)
+        )
+        order = torch.from_numpy(stream.permutation(units)).to(device)
+        for chosen in order.split(size):
+            if len(chosen) < size:
                 continue  # A short rest would weigh its steps more than others.
-            batch = {name: tensor[chosen] for name, tensor in flat.items()}
-            logits, values = network(batch["stacks"], batch["previous"])
+            if recurrent:
+                rows = (torch.arange(steps, device=device)[:, None] * envs + chosen).flatten()
+                memory = (first_hidden[chosen], starts[:, chosen])
+            else:
+                rows, memory = chosen, ()
+            batch = {name: tensor[rows] for name, tensor in flat.items()}
+            logits, values, _ = network(batch["stacks"], batch["previous"], *memory)
             loss, report = ppo_loss(logits, values, batch, config, config.entropy_coefficient_at(iteration))
             optimizer.zero_grad(set_to_none=True)
             loss.backward()

@@ -55,7 +55,7 @@ class Collector:
     def __init__(self, game: Emulators, sight: Sight, config: PolicyConfig, device: torch.device) -> None:
         self.game, self.sight, self._config, self._device = game, sight, config, device
         self.stream = np.random.default_rng(config.seed)
-        self.memory = Memory(game.envs, config.frame_stack)
+        self.memory = Memory(game.envs, config.frame_stack, 2 * config.lstm)
         self.watch = sight.watch(game.envs)
         self.reward = ProgressReward(
             game.envs, config.reward_interval, config.progress_window, config.time_penalty
@@ -74,9 +74,10 @@ class Collector:
     def collect(self, network: nn.Module) -> Rollout:
         """Play `rollout_steps` steps in every emulator."""
         steps: list[dict[str, Tensor]] = []
+        first_hidden = self.memory.hidden
         for _ in range(self._config.rollout_steps):
             stacks, previous = self.memory.stacks, self.memory.previous
-            logits, values = self._ask(network, stacks, previous)
+            logits, values, hidden = self._ask(network, stacks, previous, self.memory.hidden)
             log_all = logits.log_softmax(-1)
             actions = draw_actions(log_all.double().numpy(), self.stream.random(log_all.shape))
             frames = self.game.step(actions)
@@ -89,7 +90,7 @@ class Collector:
             cut |= lost
             rewards, gains = self.reward.step(progress, cut, seen.worth)
             self.tally.paid(gains, self.reward.progress, seen.worth)
-            self.memory.see(seen.tokens, actions)
+            self.memory.see(seen.tokens, actions, hidden)
             steps.append(
                 {
                     "stacks": stacks,
@@ -105,8 +106,12 @@ class Collector:
             if cut.any():
                 self.tally.end(cut, lost)
                 self._begin_episodes(cut, lost)
-        last_values = self._ask(network, self.memory.stacks, self.memory.previous)[1]
-        return Rollout(**{k: torch.stack([s[k] for s in steps]) for k in steps[0]}, last_values=last_values)
+        last_values = self._ask(network, self.memory.stacks, self.memory.previous, self.memory.hidden)[1]
+        return Rollout(
+            **{k: torch.stack([s[k] for s in steps]) for k in steps[0]},
+            last_values=last_values,
+            first_hidden=first_hidden,
+        )
 
     def state(self) -> dict[str, Tensor]:
         """Everything but the network that is needed to go on, emulators included; the random stream is apart."""
@@ -129,16 +134,22 @@ class Collector:
         states = [tensors[f"emulator/{row}"].numpy().tobytes() for row in range(self.game.envs)]
         self.game.reset(states=states, idle=False)
 
-    def _ask(self, network: nn.Module, stacks: Tensor, previous: Tensor) -> tuple[Tensor, Tensor]:
-        logits, values = network(stacks.to(self._device), previous.to(self._device))
-        return logits.float().cpu(), values.float().cpu()
+    def _ask(
+        self, network: nn.Module, stacks: Tensor, previous: Tensor, hidden: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        given = (tensor.to(self._device) for tensor in (stacks, previous, hidden))
+        logits, values, hidden = network(*given)
+        return logits.float().cpu(), values.float().cpu(), hidden.float().cpu()
 
     def _cut_values(self, network: nn.Module, cut: np.ndarray, lost: np.ndarray, values: Tensor) -> Tensor:
         """(E,) float32: values of the frames that cut episodes ended on; what was expected, where that frame is lost."""
         found = torch.where(torch.from_numpy(lost), values, 0.0)
         rows = np.flatnonzero(cut & ~lost)
         if len(rows):
-            found[rows] = self._ask(network, self.memory.stacks[rows], self.memory.previous[rows])[1]
+            memory = self.memory
+            found[rows] = self._ask(network, memory.stacks[rows], memory.previous[rows], memory.hidden[rows])[
+                1
+            ]
         return found
 
     def _begin_episodes(self, rows: np.ndarray, lost: np.ndarray | None = None) -> None:

@@ -25,7 +25,7 @@ from emurl_core.stage import StageContext
 from emurl_core.tokenizer import load_tokenizer, require_same_codebook
 from emurl_core.training import require_passed
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 KIND = "policy"
 
 
@@ -72,7 +72,7 @@ def train_policy(
     eyes = load_tokenizer(tokenizer, device)
     masked = config.masked(opened.game.masked_buttons)
     world = load_dynamics(dynamics, tokenizer, "cpu")
-    network = VQPolicy(PolicyShape.like(world, config.frame_stack, masked))
+    network = VQPolicy(PolicyShape.like(world, config.frame_stack, masked, config.lstm))
     network.start_from(eyes.codebook, world if config.pretrained else None)
     judge = load_reward(reward_model, device, tokenizer)
     trust = trust_with(load_ood_detector(ood, tokenizer, dynamics, device)) if ood is not None else None

@@ -129,7 +129,9 @@ def _step_s(
 def _policy_iteration_s(plan: Plan, tokenizer: Tokenizer, device: torch.device) -> float:
     """Seconds of one rollout and its updates: emulators and network, frames that are new, minibatches; added up."""
     config = plan.policy
-    shape = PolicyShape.like(Dynamics(plan.dynamics, plan.tokenizer.codes), config.frame_stack)
+    shape = PolicyShape.like(
+        Dynamics(plan.dynamics, plan.tokenizer.codes), config.frame_stack, lstm=config.lstm
+    )
     network = VQPolicy(shape).to(device).eval()
     played = _step_of_all_s(plan, network, device)
     judge = RewardModel(plan.reward, tokenizer.to(device)).to(device).eval()
@@ -177,6 +179,7 @@ def _update_s(network: VQPolicy, shape: PolicyShape, config: PolicyConfig, devic
         cut=torch.zeros(1, size, dtype=torch.bool),
         cut_values=one,
         last_values=torch.zeros(size),
+        first_hidden=torch.zeros(size, 2 * shape.lstm),
     )
     single = config.model_copy(update={"envs": size, "rollout_steps": 1, "epochs": 1})
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-6)

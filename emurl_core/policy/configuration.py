@@ -6,6 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from emurl_core.configuration import StageConfig
 from emurl_core.screen import BUTTON_NAMES, Button
+from emurl_core.starts import Beginnings, FromArchive, FromPowerOn
 
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
@@ -46,7 +47,18 @@ class PolicyConfig(StageConfig):
     rollout_steps: int = Field(128, ge=1)
     """Steps of 30 emulator frames that each emulator plays between two updates."""
     episode_steps: int = Field(2_000, ge=1)
-    """Steps after which an episode is cut and a new one begins at power-on."""
+    """Steps after which an episode is cut and a new one begins."""
+
+    start: Literal["power-on", "archive"] = "power-on"
+    """Where episodes of the training begin: all at power-on, or some at states that play reached before. Evaluation: always power-on."""
+    archive_share: float = Field(0.5, ge=0, le=1)
+    """Share of the episodes that begin in the archive, once it holds states; the others begin at power-on."""
+    archive_states: int = Field(512, ge=1, le=2_048)
+    """Save states held at once, one for each kind of place. About 6 kB each."""
+    archive_saves: int = Field(8, ge=1)
+    """States taken in one iteration, beside the first of a new frontier; each costs about 20 ms."""
+    archive_gain: float = Field(0.03, gt=0)
+    """Learned progress that an episode from the archive has to gain to count as a success."""
 
     reward_interval: int = Field(8, ge=1)
     """Steps between two rewards, each the difference of progress since the last one."""
@@ -138,6 +150,19 @@ class PolicyConfig(StageConfig):
         """Buttons that are never pressed, in a game in which `useless` do nothing useful."""
         return (
             useless if self.masked_buttons is None else tuple(Button[n.upper()] for n in self.masked_buttons)
+        )
+
+    def beginnings(self) -> Beginnings:
+        """Where episodes begin, for as many emulators as are played."""
+        if self.start == "power-on":
+            return FromPowerOn(self.envs)
+        return FromArchive(
+            self.envs,
+            share=self.archive_share,
+            capacity=self.archive_states,
+            saves=self.archive_saves,
+            rollout_steps=self.rollout_steps,
+            gain=self.archive_gain,
         )
 
     @property

@@ -57,6 +57,7 @@ def learn(
             "entropy_share": learnt.pop("entropy") / network.highest_entropy,
             **learnt,
             **collector.tally.report(),
+            **collector.starts.report(),
             "reward_deviation": collector.normaliser.deviation,
             "frames_computed_share": computed / max(1, asked),
             "learning_rate": config.learning_rate_at(iteration),
@@ -67,6 +68,7 @@ def learn(
         times = {
             "steps_per_s": config.rollout_size / clock.seconds,
             "rollout_share_of_time": played_s / clock.seconds,
+            "eta_s": sitting.seconds / (iteration + 1 - finished) * (config.iterations - iteration - 1),
         }
         context.sink.log({f"policy/{k}": v for k, v in (point | times).items()}, steps)
         last = iteration + 1 == config.iterations

@@ -1,6 +1,6 @@
 """Gathering rollouts: the policy plays many emulators, its frames become tokens and rewards.
 
-The emulators' RAM is read for the log only (`truth`): neither the policy nor its reward sees it. What is learnt from a
+Where episodes begin is in `emurl_core.starts`. The emulators' RAM is read for the log only (`truth`): neither the policy nor its reward sees it. What is learnt from a
 rollout is in `ppo`.
 """
 
@@ -35,6 +35,9 @@ class Emulators(Protocol):
     @property
     def restarted(self) -> np.ndarray: ...
 
+    @property
+    def idle_frames(self) -> np.ndarray: ...
+
     def reset(
         self,
         indices: Sequence[int] | np.ndarray | None = None,
@@ -47,6 +50,9 @@ class Emulators(Protocol):
     def step(self, actions: np.ndarray) -> np.ndarray: ...
 
     def save_states(self, indices: Sequence[int] | np.ndarray | None = None) -> list[bytes]: ...
+
+
+_PARTS = "memory", "reward", "normaliser", "sight", "watch", "tally", "starts"
 
 
 class Collector:
@@ -64,6 +70,7 @@ class Collector:
             game.envs, config.gamma, config.reward_clip, config.normalise_rewards
         )
         self.tally = Tally(game.envs)
+        self.starts = config.beginnings()
 
     def begin(self) -> None:
         """Begin the first episodes, with ends at different times: else all emulators would stay in the same scenes."""
@@ -90,6 +97,9 @@ class Collector:
             rewards, gains = self.reward.step(progress, cut, seen.worth)
             self.tally.paid(gains, self.reward.progress, seen.worth)
             self.memory.see(seen.tokens, actions)
+            late = self.starts.step(self.game, actions, seen.tokens, self.reward.progress, seen.worth, lost)
+            # Lost after the frame was seen: what the episode is still owed goes with it.
+            cut, lost = cut | late, lost | late
             steps.append(
                 {
                     "stacks": stacks,
@@ -104,6 +114,7 @@ class Collector:
             )
             if cut.any():
                 self.tally.end(cut, lost)
+                self.starts.end(cut & ~lost, self.reward.progress)
                 self._begin_episodes(cut, lost)
         last_values = self._ask(network, self.memory.stacks, self.memory.previous)[1]
         return Rollout(**{k: torch.stack([s[k] for s in steps]) for k in steps[0]}, last_values=last_values)
@@ -112,7 +123,7 @@ class Collector:
         """Everything but the network that is needed to go on, emulators included; the random stream is apart."""
         tensors = {
             f"{part}/{name}": tensor
-            for part in ("memory", "reward", "normaliser", "sight", "watch", "tally")
+            for part in _PARTS
             for name, tensor in getattr(self, part).state().items()
         }
         for row, emulator in enumerate(self.game.save_states()):
@@ -121,7 +132,7 @@ class Collector:
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Go on from `state()`."""
-        for part in ("memory", "reward", "normaliser", "sight", "watch", "tally"):
+        for part in _PARTS:
             prefix = f"{part}/"
             getattr(self, part).restore(
                 {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
@@ -142,11 +153,10 @@ class Collector:
         return found
 
     def _begin_episodes(self, rows: np.ndarray, lost: np.ndarray | None = None) -> None:
-        """Begin episodes at power-on. Lost emulators stand there already."""
-        anew = np.flatnonzero(rows if lost is None else rows & ~lost)
-        if len(anew):
-            self.game.reset(anew, seeds=self.stream.integers(2**32, size=len(anew)).tolist())
+        """Begin episodes. Lost emulators stand at power-on already."""
+        self.starts.begin(self.game, rows, np.zeros_like(rows) if lost is None else lost, self.stream)
         seen = self.sight.see(self.game.frames[rows])
         self.memory.start(seen.tokens, rows)
         self.reward.start(self.watch.start(seen.progress, rows), rows, seen.worth)
-        self.tally.start(rows, self.reward.progress)
+        self.tally.start(rows, self.reward.progress, self.starts.at_power_on)
+        self.starts.began(rows, self.reward.progress)

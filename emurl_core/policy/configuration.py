@@ -163,6 +163,7 @@ class PolicyConfig(StageConfig):
             saves=self.archive_saves,
             rollout_steps=self.rollout_steps,
             gain=self.archive_gain,
+            settle_steps=self.progress_window,
         )
 
     @property

@@ -159,4 +159,3 @@ class Collector:
         self.memory.start(seen.tokens, rows)
         self.reward.start(self.watch.start(seen.progress, rows), rows, seen.worth)
         self.tally.start(rows, self.reward.progress, self.starts.at_power_on)
-        self.starts.began(rows, self.reward.progress)

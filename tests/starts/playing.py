@@ -51,7 +51,6 @@ class Play:
 
     def _begin(self, rows: np.ndarray, lost: np.ndarray) -> None:
         self.starts.begin(self.game, rows, lost, self.stream)
-        self.starts.began(rows, self.progress(self.game.frames))
         self.began_at_power_on += self.starts.at_power_on[rows].tolist()
         self.age[rows] = 0
 
@@ -63,7 +62,14 @@ def tokens_of(frames: np.ndarray) -> np.ndarray:
 
 
 def beginnings(envs: int, **changes: float) -> FromArchive:
-    settings = {"share": 0.5, "capacity": 24, "saves": 4, "rollout_steps": 10, "gain": 0.01} | changes
+    settings = {
+        "share": 0.5,
+        "capacity": 24,
+        "saves": 4,
+        "rollout_steps": 10,
+        "gain": 0.01,
+        "settle_steps": 1,
+    } | changes
     return FromArchive(envs, **settings)  # type: ignore[arg-type]
 
 

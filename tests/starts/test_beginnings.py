@@ -56,7 +56,6 @@ class Walk:
 
     def begin(self, rows: np.ndarray, lost: np.ndarray) -> None:
         self.starts.begin(self.game, rows, lost, self.stream)
-        self.starts.began(rows, self.progress)
 
     def step(self, worth: float = 1.0, lost: np.ndarray | None = None) -> np.ndarray:
         game = self.game
@@ -132,6 +131,19 @@ def test_nothing_is_taken_where_progress_is_a_guess_or_the_emulator_was_lost() -
         walk.step(lost=np.ones(3, bool))
     assert walk.game.saved == 0
     walk.step()
+    assert walk.game.saved == 1
+
+
+def test_a_new_episodes_progress_is_not_believed_before_it_is_smooth() -> None:
+    walk = Walk(Corridor(3), beginnings(3, settle_steps=4))
+    for _ in range(2):
+        for _ in range(3):
+            walk.step()
+        walk.end()
+    assert walk.game.saved == 0
+    assert not walk.starts.archive.counts.any()
+    for _ in range(4):
+        walk.step()
     assert walk.game.saved == 1
 
 

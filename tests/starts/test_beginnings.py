@@ -9,6 +9,7 @@ from playing import GAME, ROM, Play, beginnings, library_of
 from emurl_core.game import VectorGame
 from emurl_core.starts import FromArchive, FromPowerOn, StartLibrary, verify
 from emurl_core.starts.cells import band_of
+from emurl_core.starts.ways import POWER_ON
 
 
 class Corridor:
@@ -23,6 +24,7 @@ class Corridor:
         self.resets: list[tuple[str, list[int]]] = []
         self.saved = 0
         self.fail = False
+        self.thrown_back: int | None = None
 
     def reset(self, indices=None, *, seeds=None, states=b"", idle=True):
         self.restarted[:] = False
@@ -32,6 +34,9 @@ class Corridor:
         for row, state in zip(rows, starts, strict=True):
             self.place[row] = int.from_bytes(state, "little")
             self.idle_frames[row] = 3 if idle else 0
+        if self.thrown_back is not None:
+            row = self.thrown_back
+            self.place[row], self.idle_frames[row], self.restarted[row] = 0, 5, True
         return self.frames
 
     def save_states(self, indices=None):
@@ -158,6 +163,20 @@ def test_a_worker_that_is_lost_while_a_state_is_taken_costs_its_episodes_only() 
     walk.step()
     (held,) = walk.starts.archive.held.values()
     assert held.way.steps == 2, "the one who goes on is two steps from power-on"
+
+
+def test_an_emulator_that_is_lost_while_episodes_begin_stands_at_power_on_whatever_was_asked() -> None:
+    walk = Walk(Corridor(3), beginnings(3, share=1.0))
+    for _ in range(5):
+        walk.step()
+    walk.game.thrown_back = 1
+    walk.end()
+    assert walk.starts.at_power_on.tolist() == [False, True, False]
+    walk.game.thrown_back = None
+    walk.game.place[:] = [0, 70, 0]
+    walk.step()
+    newest = max(walk.starts.archive.held.values(), key=lambda h: h.number)
+    assert (newest.progress, newest.way.parent, newest.way.idle_frames) == (0.71, POWER_ON, 5)
 
 
 def test_episodes_that_gain_lead_the_start_back_and_are_counted_where_they_began() -> None:

@@ -59,7 +59,10 @@ def unpack_ways(packed: dict[str, Tensor]) -> list[Way]:
     """What `pack_ways` was given."""
     numbers = packed["numbers"]
     parts = split_bytes(packed["actions"], numbers[:, 3].tolist())
-    return [Way(*row[:3], bytearray(actions)) for row, actions in zip(numbers.tolist(), parts, strict=True)]
+    return [
+        Way(parent, idle_frames, steps_before, bytearray(actions))
+        for (parent, idle_frames, steps_before, _), actions in zip(numbers.tolist(), parts, strict=True)
+    ]
 
 
 def bytes_to_tensor(data: bytes) -> Tensor:

@@ -95,11 +95,11 @@ class Collector:
             cut = self.tally.step(self.game.truth) >= self._config.episode_steps
             cut |= lost
             rewards, gains = self.reward.step(progress, cut, seen.worth)
-            self.tally.paid(gains, self.reward.progress, seen.worth)
-            self.memory.see(seen.tokens, actions)
             late = self.starts.step(self.game, actions, seen.tokens, self.reward.progress, seen.worth, lost)
             # Lost after the frame was seen: what the episode is still owed goes with it.
             cut, lost = cut | late, lost | late
+            self.tally.paid(gains, self.reward.progress, seen.worth)
+            self.memory.see(seen.tokens, actions)
             steps.append(
                 {
                     "stacks": stacks,

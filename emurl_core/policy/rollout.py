@@ -4,7 +4,6 @@ Where episodes begin is in `emurl_core.starts`. The emulators' RAM is read for t
 rollout is in `ppo`.
 """
 
-from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -18,38 +17,18 @@ from emurl_core.policy.ppo import Rollout
 from emurl_core.policy.reward import ProgressReward, RewardNormaliser
 from emurl_core.policy.sight import Sight
 from emurl_core.policy.tally import Tally
+from emurl_core.starts.beginnings import Startable
 
 
-class Emulators(Protocol):
+class Emulators(Startable, Protocol):
     """What is needed of `emurl_core.game.VectorGame`."""
 
-    envs: int
     truth: TruthView
 
     @property
     def restarts(self) -> int: ...
 
-    @property
-    def frames(self) -> np.ndarray: ...
-
-    @property
-    def restarted(self) -> np.ndarray: ...
-
-    @property
-    def idle_frames(self) -> np.ndarray: ...
-
-    def reset(
-        self,
-        indices: Sequence[int] | np.ndarray | None = None,
-        *,
-        seeds: Sequence[int] | None = None,
-        states: Sequence[bytes] | bytes = b"",
-        idle: bool = True,
-    ) -> np.ndarray: ...
-
     def step(self, actions: np.ndarray) -> np.ndarray: ...
-
-    def save_states(self, indices: Sequence[int] | np.ndarray | None = None) -> list[bytes]: ...
 
 
 _PARTS = "memory", "reward", "normaliser", "sight", "watch", "tally", "starts"

@@ -10,8 +10,8 @@ import numpy as np
 from torch import Tensor
 
 
-class Emulators(Protocol):
-    """What is needed of `emurl_core.game.VectorGame`."""
+class Startable(Protocol):
+    """Emulators that episodes begin in: what is needed of `emurl_core.game.VectorGame` here."""
 
     envs: int
 
@@ -42,12 +42,12 @@ class Beginnings(Protocol):
     at_power_on: np.ndarray
     """(E,) bool: the running episode began there."""
 
-    def begin(self, game: Emulators, rows: np.ndarray, lost: np.ndarray, stream: np.random.Generator) -> None:
+    def begin(self, game: Startable, rows: np.ndarray, lost: np.ndarray, stream: np.random.Generator) -> None:
         """Put the emulators `rows (E,) bool` where episodes begin. Those that are `lost` stand at power-on already."""
 
     def step(
         self,
-        game: Emulators,
+        game: Startable,
         actions: np.ndarray,
         tokens: np.ndarray,
         progress: np.ndarray,
@@ -78,12 +78,12 @@ class FromPowerOn:
     def __init__(self, envs: int) -> None:
         self.at_power_on = np.ones(envs, bool)
 
-    def begin(self, game: Emulators, rows: np.ndarray, lost: np.ndarray, stream: np.random.Generator) -> None:
+    def begin(self, game: Startable, rows: np.ndarray, lost: np.ndarray, stream: np.random.Generator) -> None:
         begin_at_power_on(game, np.flatnonzero(rows & ~lost), stream)
 
     def step(
         self,
-        game: Emulators,
+        game: Startable,
         actions: np.ndarray,
         tokens: np.ndarray,
         progress: np.ndarray,
@@ -105,7 +105,7 @@ class FromPowerOn:
         pass
 
 
-def begin_at_power_on(game: Emulators, rows: np.ndarray, stream: np.random.Generator) -> None:
+def begin_at_power_on(game: Startable, rows: np.ndarray, stream: np.random.Generator) -> None:
     """Begin episodes in the emulators `rows (R,) int`, each with a seed of its own."""
     if len(rows):
         game.reset(rows, seeds=stream.integers(2**32, size=len(rows)).tolist())

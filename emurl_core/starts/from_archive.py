@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from emurl_core.starts.archive import DIGEST_BYTES, Archive
-from emurl_core.starts.beginnings import Emulators, begin_at_power_on
+from emurl_core.starts.beginnings import Startable, begin_at_power_on
 from emurl_core.starts.cells import CELLS, band_of, cells_of
 from emurl_core.starts.curriculum import Curriculum
 from emurl_core.starts.ways import POWER_ON, Way, pack_ways, unpack_ways
@@ -59,7 +59,7 @@ class FromArchive:
         self._steps = self._taken = 0
         self._outcomes: list[bool] = []
 
-    def begin(self, game: Emulators, rows: np.ndarray, lost: np.ndarray, stream: np.random.Generator) -> None:
+    def begin(self, game: Startable, rows: np.ndarray, lost: np.ndarray, stream: np.random.Generator) -> None:
         anew = rows & ~lost
         if self.archive.held:
             anew &= stream.random(len(rows)) >= self._share
@@ -80,7 +80,7 @@ class FromArchive:
 
     def step(
         self,
-        game: Emulators,
+        game: Startable,
         actions: np.ndarray,
         tokens: np.ndarray,
         progress: np.ndarray,
@@ -157,7 +157,7 @@ class FromArchive:
         self._curriculum.restore(below("curriculum"))
         self._ways = unpack_ways(below("ways"))
 
-    def _take(self, game: Emulators, row: int, cell: int, progress: float) -> np.ndarray:
+    def _take(self, game: Startable, row: int, cell: int, progress: float) -> np.ndarray:
         """Hold the state that emulator `row` is in. Returns the emulators lost in that, `(E,) bool`."""
         # The picture of now: a worker that is lost in saving begins anew, and draws over it.
         digest = hashlib.blake2b(game.frames[row].tobytes(), digest_size=DIGEST_BYTES).digest()
@@ -178,7 +178,7 @@ class FromArchive:
         self._ways[row] = Way(newest, 0, self.archive.held[newest].way.steps)
         return np.zeros_like(self.at_power_on)
 
-    def _follow(self, begun: np.ndarray, game: Emulators) -> None:
+    def _follow(self, begun: np.ndarray, game: Startable) -> None:
         """Ways of episodes `begun (E,) bool` at power-on, and of those that were thrown back there by a lost worker."""
         for row in np.flatnonzero(begun | game.restarted):
             self._ways[row] = Way(idle_frames=int(game.idle_frames[row]))

@@ -87,6 +87,7 @@ def _subcommands(profile: Profile) -> Any:
         "ood": c.Ood(profile.ood, profile.game, profile.runtime),
         "policy": c.Policy(profile.policy, profile.game, profile.runtime),
         "evaluate": c.Evaluate(profile.evaluation, profile.game, profile.runtime),
+        "starts": c.Starts(profile.game),
         "validate": c.Validate(profile.validation, profile.game, profile.runtime, profile),
         "lineage": c.Lineage(tyro.MISSING),
     }

@@ -24,6 +24,7 @@ ORDER = (
     "dynamics",
     "reward",
     "ood",
+    "starts",
     "policy",
     "evaluation",
     "validation",

@@ -4,7 +4,7 @@ What a command does is one call of the stage's function. How the command line is
 that need the orchestrator (`demo`, `ui`) come from `emurl_pipeline`.
 """
 
-from emurl_core.commands.asking import Lineage, Validate
+from emurl_core.commands.asking import Lineage, Starts, Validate
 from emurl_core.commands.collecting import Crops, CropsReport, Download, Extract, Outcomes, Scrape, Videos
 from emurl_core.commands.command import Command
 from emurl_core.commands.learning import (
@@ -36,6 +36,7 @@ __all__ = [
     "Reward",
     "RewardTruth",
     "Scrape",
+    "Starts",
     "Tokenizer",
     "Validate",
     "Videos",

@@ -6,6 +6,7 @@ and one clock of whole frames. Which ROM is which game is in `registry`; many em
 
 import io
 import warnings
+from importlib.metadata import version
 from types import TracebackType
 
 import numpy as np
@@ -15,6 +16,9 @@ from emurl_core.screen import BUTTON_NAMES, FRAME_SHAPE, PRESS_FRAMES, SHADES, S
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message="Using SDL2 binaries", category=UserWarning)
     from pyboy import PyBoy, utils
+
+PYBOY_VERSION = version("pyboy")
+"""Of the emulator: save states of one version need not fit another."""
 
 _CGB_FLAG = 0x143
 _CGB_ONLY = 0xC0

@@ -99,6 +99,11 @@ class VectorGame:
         return self._slots.restarted
 
     @property
+    def idle_frames(self) -> np.ndarray:
+        """(E,) int32, a view: frames that each emulator waited when its episode began."""
+        return self._slots.idle_frames
+
+    @property
     def restarts(self) -> int:
         """Workers replaced so far."""
         return self._players.restarts

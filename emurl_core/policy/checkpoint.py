@@ -1,6 +1,7 @@
 """Resume states of a policy training: one safetensors file each, with its bookkeeping as JSON inside.
 
-A state holds everything the next iteration depends on: network, optimizer, random stream, normaliser, memories, emulators.
+A state holds everything the next iteration depends on: network, optimizer, random stream, normaliser, memories,
+emulators, sentinels with the last healthy weights.
 Finished policies are kept by `emurl_core.artifacts`.
 """
 
@@ -17,6 +18,7 @@ from torch import nn
 
 from emurl_core.artifacts import ArtifactError
 from emurl_core.policy.rollout import Collector
+from emurl_core.policy.sentinels import Watchmen
 
 _PATTERN = "iteration-*.safetensors"
 
@@ -27,6 +29,7 @@ def save(
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
     collector: Collector,
+    watchmen: Watchmen,
     notes: dict[str, Any],
     kept: int,
 ) -> None:
@@ -36,6 +39,7 @@ def save(
         for key, value in optimizer.state.get(parameter, {}).items():
             tensors[f"optimizer/{name}/{key}"] = value
     tensors |= {f"collector/{name}": tensor for name, tensor in collector.state().items()}
+    tensors |= {f"watchmen/{name}": tensor for name, tensor in watchmen.state().items()}
     about = {"iteration": iteration, "stream": collector.stream.bit_generator.state, "notes": notes}
     path = work / f"iteration-{iteration:07d}.safetensors"
     staged = path.with_suffix(".new")
@@ -50,7 +54,11 @@ def save(
 
 
 def load(
-    work: Path, network: nn.Module, optimizer: torch.optim.Optimizer, collector: Collector
+    work: Path,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    collector: Collector,
+    watchmen: Watchmen,
 ) -> tuple[int, dict[str, Any]] | None:
     """Go back to the newest state in `work`: `(finished iterations, notes)`; None when there is none.
 
@@ -72,6 +80,7 @@ def load(
                     for key, value in state.items()
                 }
         collector.restore(_below(tensors, "collector/"))
+        watchmen.restore(_below(tensors, "watchmen/"))
         collector.stream = np.random.default_rng()
         collector.stream.bit_generator.state = about["stream"]
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:

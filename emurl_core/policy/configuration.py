@@ -6,6 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from emurl_core.configuration import StageConfig
 from emurl_core.screen import BUTTON_NAMES, Button
+from emurl_core.starts import Beginnings, FromArchive, FromPowerOn
 
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
@@ -48,7 +49,18 @@ class PolicyConfig(StageConfig):
     rollout_steps: int = Field(128, ge=1)
     """Steps of 30 emulator frames that each emulator plays between two updates."""
     episode_steps: int = Field(2_000, ge=1)
-    """Steps after which an episode is cut and a new one begins at power-on."""
+    """Steps after which an episode is cut and a new one begins."""
+
+    start: Literal["power-on", "archive"] = "power-on"
+    """Where episodes of the training begin: all at power-on, or some at states that play reached before. Evaluation: always power-on."""
+    archive_share: float = Field(0.5, ge=0, le=1)
+    """Share of the episodes that begin in the archive, once it holds states; the others begin at power-on."""
+    archive_states: int = Field(512, ge=1, le=2_048)
+    """Save states held at once, one for each kind of place. About 6 kB each."""
+    archive_saves: int = Field(8, ge=1)
+    """States taken in one iteration, beside the first of a new frontier; each costs about 20 ms."""
+    archive_gain: float = Field(0.03, gt=0)
+    """Learned progress that an episode from the archive has to gain to count as a success."""
 
     reward_interval: int = Field(8, ge=1)
     """Steps between two rewards, each the difference of progress since the last one."""
@@ -95,6 +107,19 @@ class PolicyConfig(StageConfig):
     """Gradients are scaled down to this global norm."""
     target_kl: float = Field(0.0, ge=0)
     """An iteration's updates end early when the policy has moved further than this; 0 never ends early."""
+
+    sentinels: bool = True
+    """Stop a training that has gone wrong, and go back to its last healthy weights."""
+    patience: int = Field(50, ge=1)
+    """Iterations in a row beyond one of the following limits after which a training is stopped."""
+    highest_entropy: float = Field(0.98, ge=0, le=1)
+    """Entropy as a share of its maximum."""
+    least_explained_variance: float = Field(0.05, le=1)
+    """Share of the returns' variance that values explain."""
+    highest_trapped: float = Field(0.8, ge=0, le=1)
+    """Share of the steps in play that shows the same few frames over and over."""
+    least_opening_left: float = Field(0.1, ge=0, le=1)
+    """Share of the episodes from power-on that get past their first frames, by learned progress."""
 
     cached_frames: int = Field(65_536, ge=1)
     """Distinct frames whose tokens and progress are remembered, so that what repeats is not computed again."""
@@ -145,6 +170,20 @@ class PolicyConfig(StageConfig):
         """Buttons that are never pressed, in a game in which `useless` do nothing useful."""
         return (
             useless if self.masked_buttons is None else tuple(Button[n.upper()] for n in self.masked_buttons)
+        )
+
+    def beginnings(self) -> Beginnings:
+        """Where episodes begin, for as many emulators as are played."""
+        if self.start == "power-on":
+            return FromPowerOn(self.envs)
+        return FromArchive(
+            self.envs,
+            share=self.archive_share,
+            capacity=self.archive_states,
+            saves=self.archive_saves,
+            rollout_steps=self.rollout_steps,
+            gain=self.archive_gain,
+            settle_steps=self.progress_window,
         )
 
     @property

@@ -3,6 +3,7 @@
 It knows neither artifacts nor which game is played; those are brought together in `train`.
 """
 
+import warnings
 from pathlib import Path
 
 import torch
@@ -12,6 +13,7 @@ from emurl_core.policy.configuration import PolicyConfig
 from emurl_core.policy.network import VQPolicy
 from emurl_core.policy.ppo import update
 from emurl_core.policy.rollout import Collector
+from emurl_core.policy.sentinels import Stop, Watchmen
 from emurl_core.runtime import Stopwatch, track
 from emurl_core.stage import StageContext
 
@@ -27,10 +29,10 @@ def learn(
     context: StageContext,
     work: Path,
     device: torch.device,
-) -> Curves:
+) -> tuple[Curves, Stop | None]:
     """Train `network` in place for `config.iterations`, resuming from `work` when a state lies there.
 
-    Returns the training curves, at most about 500 points. The same config gives the same network, interrupted or not, on a
+    Returns the training curves, at most about 500 points, and why it was stopped early, if a sentinel did. The same config gives the same network, interrupted or not, on a
     CPU with the same number of threads.
 
     Raises:
@@ -39,7 +41,8 @@ def learn(
     """
     network.to(device).eval()
     optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate, eps=1e-5)
-    resumed = checkpoint.load(work, network, optimizer, collector)
+    watchmen = Watchmen(config)
+    resumed = checkpoint.load(work, network, optimizer, collector, watchmen)
     finished, notes = resumed or (0, {"curves": []})
     curves: Curves = notes["curves"]
     if resumed is None:
@@ -57,6 +60,8 @@ def learn(
             "entropy_share": learnt.pop("entropy") / network.highest_entropy,
             **learnt,
             **collector.tally.report(),
+            **collector.ruts.report(),
+            **collector.starts.report(),
             "reward_deviation": collector.normaliser.deviation,
             "frames_computed_share": computed / max(1, asked),
             "learning_rate": config.learning_rate_at(iteration),
@@ -67,9 +72,11 @@ def learn(
         times = {
             "steps_per_s": config.rollout_size / clock.seconds,
             "rollout_share_of_time": played_s / clock.seconds,
+            "eta_s": sitting.seconds / (iteration + 1 - finished) * (config.iterations - iteration - 1),
         }
         context.sink.log({f"policy/{k}": v for k, v in (point | times).items()}, steps)
-        last = iteration + 1 == config.iterations
+        stop = watchmen.look(point, network, iteration + 1)
+        last = stop is not None or iteration + 1 == config.iterations
         if iteration % every == 0 or last:
             curves.append({"steps": float(steps), **point})
         if last or sitting.seconds - saved >= config.checkpoint_every_s:
@@ -80,8 +87,12 @@ def learn(
                     network,
                     optimizer,
                     collector,
+                    watchmen,
                     {"curves": curves},
                     config.kept_checkpoints,
                 )
             saved = sitting.seconds
-    return curves
+        if stop is not None:
+            warnings.warn(f"policy: stopped in iteration {stop.iteration}: {stop.reason}", stacklevel=2)
+            return curves, stop
+    return curves, None

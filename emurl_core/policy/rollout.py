@@ -1,10 +1,9 @@
 """Gathering rollouts: the policy plays many emulators, its frames become tokens and rewards.
 
-The emulators' RAM is read for the log only (`truth`): neither the policy nor its reward sees it. What is learnt from a
+Where episodes begin is in `emurl_core.starts`. The emulators' RAM is read for the log only (`truth`): neither the policy nor its reward sees it. What is learnt from a
 rollout is in `ppo`.
 """
 
-from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -16,37 +15,24 @@ from emurl_core.policy.configuration import PolicyConfig
 from emurl_core.policy.memory import Memory, draw_actions
 from emurl_core.policy.ppo import Rollout
 from emurl_core.policy.reward import ProgressReward, RewardNormaliser
+from emurl_core.policy.ruts import Ruts
 from emurl_core.policy.sight import Sight
 from emurl_core.policy.tally import Tally
+from emurl_core.starts.beginnings import Startable
 
 
-class Emulators(Protocol):
+class Emulators(Startable, Protocol):
     """What is needed of `emurl_core.game.VectorGame`."""
 
-    envs: int
     truth: TruthView
 
     @property
     def restarts(self) -> int: ...
 
-    @property
-    def frames(self) -> np.ndarray: ...
-
-    @property
-    def restarted(self) -> np.ndarray: ...
-
-    def reset(
-        self,
-        indices: Sequence[int] | np.ndarray | None = None,
-        *,
-        seeds: Sequence[int] | None = None,
-        states: Sequence[bytes] | bytes = b"",
-        idle: bool = True,
-    ) -> np.ndarray: ...
-
     def step(self, actions: np.ndarray) -> np.ndarray: ...
 
-    def save_states(self, indices: Sequence[int] | np.ndarray | None = None) -> list[bytes]: ...
+
+_PARTS = "memory", "reward", "normaliser", "sight", "watch", "tally", "ruts", "starts"
 
 
 class Collector:
@@ -64,11 +50,15 @@ class Collector:
             game.envs, config.gamma, config.reward_clip, config.normalise_rewards
         )
         self.tally = Tally(game.envs)
+        self.ruts = Ruts(game.envs)
+        self.starts = config.beginnings()
 
     def begin(self) -> None:
         """Begin the first episodes, with ends at different times: else all emulators would stay in the same scenes."""
         self._begin_episodes(np.ones(self.game.envs, bool))
-        self.tally.stagger(self.stream.integers(self._config.episode_steps, size=self.game.envs))
+        behind = self.stream.integers(self._config.episode_steps, size=self.game.envs)
+        self.tally.stagger(behind)
+        self.ruts.skip(behind > 0)
 
     @torch.no_grad()
     def collect(self, network: nn.Module) -> Rollout:
@@ -89,6 +79,10 @@ class Collector:
             cut = self.tally.step(self.game.truth) >= self._config.episode_steps
             cut |= lost
             rewards, gains = self.reward.step(progress, cut, seen.worth)
+            late = self.starts.step(self.game, actions, seen.tokens, self.reward.progress, seen.worth, lost)
+            # Lost after the frame was seen: what the episode is still owed goes with it.
+            cut, lost = cut | late, lost | late
+            self.ruts.step(seen.tokens, self.reward.progress)
             self.tally.paid(gains, self.reward.progress, seen.worth)
             self.memory.see(seen.tokens, actions, hidden)
             steps.append(
@@ -105,6 +99,8 @@ class Collector:
             )
             if cut.any():
                 self.tally.end(cut, lost)
+                self.ruts.end(cut & ~lost)
+                self.starts.end(cut & ~lost, self.reward.progress)
                 self._begin_episodes(cut, lost)
         last_values = self._ask(network, self.memory.stacks, self.memory.previous, self.memory.hidden)[1]
         return Rollout(
@@ -117,7 +113,7 @@ class Collector:
         """Everything but the network that is needed to go on, emulators included; the random stream is apart."""
         tensors = {
             f"{part}/{name}": tensor
-            for part in ("memory", "reward", "normaliser", "sight", "watch", "tally")
+            for part in _PARTS
             for name, tensor in getattr(self, part).state().items()
         }
         for row, emulator in enumerate(self.game.save_states()):
@@ -126,7 +122,7 @@ class Collector:
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Go on from `state()`."""
-        for part in ("memory", "reward", "normaliser", "sight", "watch", "tally"):
+        for part in _PARTS:
             prefix = f"{part}/"
             getattr(self, part).restore(
                 {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
@@ -153,11 +149,10 @@ class Collector:
         return found
 
     def _begin_episodes(self, rows: np.ndarray, lost: np.ndarray | None = None) -> None:
-        """Begin episodes at power-on. Lost emulators stand there already."""
-        anew = np.flatnonzero(rows if lost is None else rows & ~lost)
-        if len(anew):
-            self.game.reset(anew, seeds=self.stream.integers(2**32, size=len(anew)).tolist())
+        """Begin episodes. Lost emulators stand at power-on already."""
+        self.starts.begin(self.game, rows, np.zeros_like(rows) if lost is None else lost, self.stream)
         seen = self.sight.see(self.game.frames[rows])
         self.memory.start(seen.tokens, rows)
         self.reward.start(self.watch.start(seen.progress, rows), rows, seen.worth)
-        self.tally.start(rows, self.reward.progress)
+        self.tally.start(rows, self.reward.progress, self.starts.at_power_on)
+        self.ruts.start(rows, self.reward.progress, self.starts.at_power_on)

@@ -24,9 +24,9 @@ class Tally:
         self._gains: list[np.ndarray] = []
         self._worth: list[np.ndarray] = []
 
-    def start(self, rows: np.ndarray, progress: np.ndarray) -> None:
-        """Episodes begin in `rows (E,) bool`, at this learned progress `(E,)`."""
-        self._steps[rows], self._true[rows], self._whole[rows] = 0, 0, True
+    def start(self, rows: np.ndarray, progress: np.ndarray, at_power_on: np.ndarray) -> None:
+        """Episodes begin in `rows (E,) bool`, at this learned progress `(E,)`; those not `at_power_on (E,) bool` stay out of the report."""
+        self._steps[rows], self._true[rows], self._whole[rows] = 0, 0, at_power_on[rows]
         self._first[rows] = self._last[rows] = progress[rows]
 
     def stagger(self, steps: np.ndarray) -> None:

@@ -22,11 +22,16 @@ from emurl_core.policy.sight import Sight, look_with, trust_with
 from emurl_core.reward import load_reward
 from emurl_core.runtime import Stopwatch, pick_device, seed_everything
 from emurl_core.stage import StageContext
+from emurl_core.starts import FromArchive, StartLibrary
+from emurl_core.starts.pictures import draw_sheet
+from emurl_core.starts.publishing import publish
 from emurl_core.tokenizer import load_tokenizer, require_same_codebook
 from emurl_core.training import require_passed
 
 CODE_VERSION = "3"
 KIND = "policy"
+STARTS_FOLDER = "starts"
+"""Of the artifact: the library of states that the training reached, where episodes could begin there."""
 
 
 def train_policy(
@@ -81,11 +86,15 @@ def train_policy(
     clock = Stopwatch()
     with VectorGame(game, config.envs, config.workers, config.seed) as emulators:
         collector = Collector(emulators, sight, config, device)
-        curves = learn(network, collector, config, context, work, device)
+        curves, stop = learn(network, collector, config, context, work, device)
     with context.store.draft(KIND, version, config=config, code_version=CODE_VERSION, inputs=inputs) as draft:
         draft.save_tensors(network.state_dict())
         write_curves(curves, draft.path / "curves.parquet")
         training_picture(curves, draft.pictures() / "training.png")
+        library = StartLibrary(draft.path / STARTS_FOLDER)
+        if isinstance(collector.starts, FromArchive) and collector.starts.archive.held:
+            publish(collector.starts.archive, library, opened.sha1, version)
+            draw_sheet(library, opened.rom, draft.pictures() / "starts.png")
         draft.metrics |= summary(curves)
         draft.facts |= opened.identity | {
             "codebook_sha256": tokenizer.facts["codebook_sha256"],
@@ -94,7 +103,9 @@ def train_policy(
             "ood_detector": ood.id if ood is not None else None,
             "parameters_trained": sum(p.numel() for p in network.parameters()),
             "parameters": sum(p.numel() for m in (network, eyes) for p in m.parameters()),
-            "environment_steps": config.environment_steps,
+            "environment_steps": (stop.iteration if stop else config.iterations) * config.rollout_size,
+            "stopped": asdict(stop) if stop else None,
+            "start_states": len(library),
             "distinct_frames_share": round(sight.computed / max(1, sight.asked), 4),
             "milestones_seen": [
                 m for i, m in enumerate(opened.game.milestones) if collector.tally.milestones >> i & 1
@@ -128,6 +139,8 @@ def summary(curves: Curves) -> dict[str, float]:
             "frames_computed_share",
             "ood_flagged_share",
             "ood_multiplier",
+            "trapped_share",
+            "opening_left_share",
         ):
             if values := [p[name] for p in points if name in p]:
                 found[f"train/{part}/{name}"] = float(np.mean(values))

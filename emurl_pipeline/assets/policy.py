@@ -1,12 +1,31 @@
 """Group `policy`: the agent, trained by PPO on the learnt reward."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from emurl_core.artifacts import Artifact
 from emurl_core.game import GameConfig
 from emurl_core.policy import PolicyConfig, train_policy
+from emurl_core.policy.sentinels import Sentinel, sentinels_of
 from emurl_core.profiles import Profile
+from emurl_pipeline.checks import Check
 from emurl_pipeline.materialization import Work, stage_asset
+
+
+def _kept_quiet(sentinel: Sentinel) -> Check:
+    def ask(policy: Artifact) -> tuple[bool, Mapping[str, Any]]:
+        stop = policy.facts["stopped"]
+        fired = stop is not None and stop["sentinel"] == sentinel.name
+        # The limit it was trained under, not the present one.
+        then = next(
+            s for s in sentinels_of(PolicyConfig.model_validate(policy.config)) if s.name == sentinel.name
+        )
+        seen: dict[str, Any] = {"figure": then.figure, "limit": then.limit}
+        last = policy.metrics.get(f"train/last/{then.figure}")
+        seen |= {} if last is None else {"last": float(last)}
+        return not fired, seen | ({"stopped": stop["reason"]} if fired else {})
+
+    return Check(f"sentinel_{sentinel.name}", f"Not stopped because {sentinel.meaning}.", ask, blocking=False)
 
 
 def assets(profile: Profile) -> list[Any]:
@@ -20,6 +39,7 @@ def assets(profile: Profile) -> list[Any]:
         kinds={"pytorch"},
         pool="gpu",
         shared=["game"],
+        checks=[_kept_quiet(s) for s in sentinels_of(profile.policy)],
     )
     def policy(work: Work, config: PolicyConfig) -> Artifact:
         """An agent that sees frames only, trained in the emulator on differences of predicted progress."""

@@ -120,7 +120,7 @@ def test_ppo_learns_to_press_the_button_that_gains_progress(context: StageContex
     stacks, previous = torch.zeros(1, 2, 90, dtype=torch.int16), torch.tensor([8])
     before = network(stacks, previous)[0].softmax(1)[0, Button.A].detach()
     assert float(before) == pytest.approx(1 / 8, abs=0.02), "all buttons alike at first"
-    curves = learn(network, collector, CONFIG, context, tmp_path, CPU)
+    curves, _ = learn(network, collector, CONFIG, context, tmp_path, CPU)
     with torch.no_grad():
         after = network(stacks, previous)[0].softmax(1)[0, Button.A]
     assert float(after) > 0.8
@@ -135,5 +135,5 @@ def test_a_masked_button_is_never_pressed_and_entropy_stays_a_number(
     network, collector = corridor(ToyGame(config.envs, good=Button.SELECT), config, masked=(Button.SELECT,))
     collector.begin()
     assert not (collector.collect(network).actions == Button.SELECT).any()
-    curves = learn(network, collector, config, context, tmp_path, CPU)
+    curves, _ = learn(network, collector, config, context, tmp_path, CPU)
     assert curves[0]["entropy_share"] == pytest.approx(1.0, abs=0.02)

@@ -20,10 +20,12 @@ CONFIG = PolicyConfig(
 class AlwaysA(VQPolicy):
     """Presses A; values the place it stands at."""
 
-    def forward(self, stacks: torch.Tensor, previous: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(
+        self, stacks: torch.Tensor, previous: torch.Tensor, hidden: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         logits = torch.full((len(stacks), 8), -1e9)
         logits[:, Button.A] = 0
-        return logits, stacks[:, -1, 0].float()
+        return logits, stacks[:, -1, 0].float(), hidden
 
 
 def collector_of(game: ToyGame, config: PolicyConfig = CONFIG) -> tuple[AlwaysA, Collector]:

@@ -127,7 +127,11 @@ def test_the_policy_is_paid_by_windows_of_its_own_episode(inputs: PolicyInputs, 
         from emurl_core.policy.network import VQPolicy
 
         network = VQPolicy(toy_shape(CONFIG.frame_stack))
-        network.forward = lambda stacks, previous: (torch.zeros(len(stacks), 8), torch.zeros(len(stacks)))  # type: ignore[method-assign]
+        network.forward = lambda stacks, previous, hidden: (  # type: ignore[method-assign]
+            torch.zeros(len(stacks), 8),
+            torch.zeros(len(stacks)),
+            hidden,
+        )
         collector.collect(network)
     steps = [w for w in asked if len(w) == 3]
     starts = [w for w in asked[1:] if (w == w[:, :1]).flatten(1).all(1).all()]

@@ -24,6 +24,7 @@ class ToyGame:
         self.envs, self.restarts, self._good = envs, 0, good
         self.frames = np.zeros((envs, *FRAME_SHAPE), np.uint8)
         self.restarted = np.zeros(envs, bool)
+        self.idle_frames = np.zeros(envs, np.int32)
         self.place = np.zeros(envs, np.int64)
         self.resets: list[list[int]] = []
         self.lose_next: int | None = None
@@ -56,7 +57,8 @@ class ToyGame:
         return self._draw()
 
     def save_states(self, indices: Sequence[int] | np.ndarray | None = None) -> list[bytes]:
-        return [int(p).to_bytes(4, "little") for p in self.place]
+        rows = range(self.envs) if indices is None else indices
+        return [int(self.place[row]).to_bytes(4, "little") for row in rows]
 
     def _draw(self) -> np.ndarray:
         self.frames[:] = 0

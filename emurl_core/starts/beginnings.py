@@ -1,0 +1,111 @@
+"""What a training asks of where its episodes begin, and the plain answer: always at power-on.
+
+The other answer, a share of them at states that play reached before, is `from_archive`.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from torch import Tensor
+
+
+class Startable(Protocol):
+    """Emulators that episodes begin in: what is needed of `emurl_core.game.VectorGame` here."""
+
+    envs: int
+
+    @property
+    def frames(self) -> np.ndarray: ...
+
+    @property
+    def restarted(self) -> np.ndarray: ...
+
+    @property
+    def idle_frames(self) -> np.ndarray: ...
+
+    def reset(
+        self,
+        indices: Sequence[int] | np.ndarray | None = None,
+        *,
+        seeds: Sequence[int] | None = None,
+        states: Sequence[bytes] | bytes = b"",
+        idle: bool = True,
+    ) -> np.ndarray: ...
+
+    def save_states(self, indices: Sequence[int] | np.ndarray | None = None) -> list[bytes]: ...
+
+
+class Beginnings(Protocol):
+    """Where the episodes of E emulators begin."""
+
+    at_power_on: np.ndarray
+    """(E,) bool: the running episode began there."""
+
+    def begin(self, game: Startable, rows: np.ndarray, lost: np.ndarray, stream: np.random.Generator) -> None:
+        """Put the emulators `rows (E,) bool` where episodes begin. Those that are `lost` stand at power-on already."""
+
+    def step(
+        self,
+        game: Startable,
+        actions: np.ndarray,
+        tokens: np.ndarray,
+        progress: np.ndarray,
+        worth: np.ndarray,
+        lost: np.ndarray,
+    ) -> np.ndarray:
+        """Buttons `(E,)` led to frames of these `(E, 90)` tokens, smoothed progress and worth of gains, `(E,)` each.
+
+        Returns `(E,) bool`: emulators that were lost meanwhile, beside those that were before.
+        """
+
+    def end(self, rows: np.ndarray, progress: np.ndarray) -> None:
+        """Episodes `rows (E,) bool` ended at this smoothed progress `(E,)`, seen to their end."""
+
+    def report(self) -> dict[str, float]:
+        """Scalars for the curves, since the last report."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything needed to go on."""
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on from `state()`."""
+
+
+class FromPowerOn:
+    """Every episode begins at power-on, after a random number of frames."""
+
+    def __init__(self, envs: int) -> None:
+        self.at_power_on = np.ones(envs, bool)
+
+    def begin(self, game: Startable, rows: np.ndarray, lost: np.ndarray, stream: np.random.Generator) -> None:
+        begin_at_power_on(game, np.flatnonzero(rows & ~lost), stream)
+
+    def step(
+        self,
+        game: Startable,
+        actions: np.ndarray,
+        tokens: np.ndarray,
+        progress: np.ndarray,
+        worth: np.ndarray,
+        lost: np.ndarray,
+    ) -> np.ndarray:
+        return np.zeros_like(lost)
+
+    def end(self, rows: np.ndarray, progress: np.ndarray) -> None:
+        pass
+
+    def report(self) -> dict[str, float]:
+        return {}
+
+    def state(self) -> dict[str, Tensor]:
+        return {}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        pass
+
+
+def begin_at_power_on(game: Startable, rows: np.ndarray, stream: np.random.Generator) -> None:
+    """Begin episodes in the emulators `rows (R,) int`, each with a seed of its own."""
+    if len(rows):
+        game.reset(rows, seeds=stream.integers(2**32, size=len(rows)).tolist())

@@ -1,0 +1,121 @@
+"""Trainings that have gone wrong are stopped with a reason, and the last healthy weights stand. Others are left alone."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from test_ppo import CONFIG, CPU, corridor
+from toy import ToyGame
+
+from emurl_core.policy import PolicyConfig
+from emurl_core.policy.learning import learn
+from emurl_core.policy.ruts import FEW_FRAMES, WINDOW, Ruts
+from emurl_core.policy.sentinels import Watchmen
+from emurl_core.screen import TOKENS, Button
+from emurl_core.stage import StageContext
+
+HEALTHY = {"entropy_share": 0.6, "explained_variance": 0.4, "trapped_share": 0.1, "opening_left_share": 1.0}
+PATIENT = PolicyConfig(patience=3)
+
+
+def network_of(value: float) -> torch.nn.Module:
+    network = torch.nn.Linear(1, 1)
+    torch.nn.init.constant_(network.weight, value)
+    return network
+
+
+@pytest.mark.parametrize(
+    ("figure", "ill", "name"),
+    [
+        ("entropy_share", 0.995, "entropy"),
+        ("explained_variance", 0.01, "critic"),
+        ("trapped_share", 0.9, "trap"),
+        ("opening_left_share", 0.0, "opening"),
+    ],
+)
+def test_each_fires_after_its_patience_in_a_row_and_puts_the_last_healthy_weights_back(figure, ill, name):
+    watchmen = Watchmen(PATIENT)
+    reports = [
+        HEALTHY,
+        HEALTHY | {figure: ill},
+        HEALTHY | {figure: ill},
+        HEALTHY,
+        *[HEALTHY | {figure: ill}] * 3,
+    ]
+    for iteration, report in enumerate(reports, 1):
+        network = network_of(iteration)
+        stop = watchmen.look(report, network, iteration)
+        assert (stop is not None) == (iteration == 7)
+    assert (stop.sentinel, stop.iteration, stop.kept) == (name, 7, 4)
+    assert float(network.weight.detach()) == 4
+    assert figure in stop.reason
+    assert "iteration 4 are kept" in stop.reason
+
+
+def test_what_was_not_measured_neither_alarms_nor_calms():
+    watchmen, network = Watchmen(PATIENT), network_of(0)
+    ill = HEALTHY | {"opening_left_share": 0.0}
+    unmeasured = {k: v for k, v in HEALTHY.items() if k != "opening_left_share"}
+    stops = [watchmen.look(r, network, i) for i, r in enumerate([ill, unmeasured, ill, unmeasured, ill], 1)]
+    assert [s is not None for s in stops] == [False, False, False, False, True]
+    assert stops[-1].kept == 0
+    assert "no iteration was healthy" in stops[-1].reason
+
+
+def test_alarms_and_healthy_weights_survive_an_interruption():
+    whole, network = Watchmen(PATIENT), network_of(2)
+    ill = HEALTHY | {"entropy_share": 1.0}
+    for iteration, report in enumerate([HEALTHY, ill, ill], 1):
+        whole.look(report, network, iteration)
+    resumed, other = Watchmen(PATIENT), network_of(9)
+    resumed.restore(whole.state())
+    stop = resumed.look(ill, other, 4)
+    assert stop.kept == 1
+    assert float(other.weight.detach()) == 2
+
+
+def test_switched_off_they_stop_nothing():
+    watchmen = Watchmen(PolicyConfig(sentinels=False, patience=1))
+    assert watchmen.look(HEALTHY | {"entropy_share": 1.0}, network_of(0), 1) is None
+
+
+def test_a_training_without_a_signal_is_stopped_by_its_entropy_and_says_so(
+    context: StageContext, tmp_path: Path
+) -> None:
+    # No button that may be pressed does anything, so there is nothing to learn.
+    config = CONFIG.model_copy(
+        update={"patience": 4, "least_explained_variance": -1e9, "least_opening_left": 0.0}
+    )
+    network, collector = corridor(ToyGame(config.envs, good=Button.SELECT), config, masked=(Button.SELECT,))
+    with pytest.warns(UserWarning, match="stopped in iteration 4: entropy_share above"):
+        curves, stop = learn(network, collector, config, context, tmp_path, CPU)
+    assert stop.sentinel == "entropy"
+    assert curves[-1]["steps"] == 4 * config.rollout_size
+
+
+def test_a_training_that_learns_is_left_alone(context: StageContext, tmp_path: Path) -> None:
+    # A corridor's values are learnt last: the critic's alarm is silent, the others are not.
+    config = CONFIG.model_copy(update={"patience": 3, "least_explained_variance": -1e9})
+    network, collector = corridor(ToyGame(config.envs), config)
+    assert learn(network, collector, config, context, tmp_path, CPU)[1] is None
+
+
+def test_few_frames_for_long_are_a_trap_and_a_way_through_many_is_none():
+    ruts, many = Ruts(2), np.zeros((2, TOKENS), np.int16)
+    ruts.start(np.ones(2, bool), np.zeros(2), np.ones(2, bool))
+    for step in range(3 * WINDOW):
+        many[0, 7], many[1, 7] = step % FEW_FRAMES, step % (FEW_FRAMES + 1)
+        ruts.step(many, np.zeros(2))
+    assert ruts.report()["trapped_share"] == 0.5
+    assert ruts.report() == {}, "what was reported is not reported again"
+
+
+def test_an_opening_is_left_by_learned_progress_and_archive_and_staggered_episodes_do_not_count():
+    ruts, everyone = Ruts(4), np.ones(4, bool)
+    ruts.start(everyone, np.full(4, 0.1), np.array([True, True, True, False]))
+    ruts.skip(np.array([False, False, True, False]))
+    ruts.step(np.zeros((4, TOKENS), np.int16), np.array([0.3, 0.12, 0.1, 0.1]))
+    ruts.step(np.zeros((4, TOKENS), np.int16), np.full(4, 0.1))
+    ruts.end(everyone)
+    assert ruts.report()["opening_left_share"] == 0.5

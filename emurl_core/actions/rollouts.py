@@ -110,28 +110,26 @@ def _play_session(
     times = np.maximum.accumulate((times + late * random.choice([-1, 1], len(frames))).astype(int).clip(0))
     stutters = random.random(len(frames)) < _STUTTER
     thumbs = RandomThumbs(random)
-    button, left = thumbs.next()
     held: list[int] = []
     down: Button | None = None
     now = 0
     for i, time in enumerate(times.tolist()):
         while now < time:
-            if left == 0:
-                button, left = thumbs.next()
+            button, ahead = thumbs.hold(time - now)
             if button != down:
                 emulator.release_all()
                 if button is not None:
                     emulator.press(button)
                 down = button
-            ahead = min(left, time - now)
-            emulator.tick(ahead, render=now + ahead == time)
+            now += ahead
+            emulator.tick(ahead, render=now == time)
             held += [0 if button is None else 1 << button] * ahead
-            left, now = left - ahead, now + ahead
         shades = emulator.frame()
         frames[i] = frames[i - 1] if i and stutters[i] else pack_shades(shades)
         if i:
             labels[i - 1] = class_of(np.array(held, np.uint8))
             held.clear()
+            thumbs.see(bool((frames[i] == frames[i - 1]).all()))
         if i % _SAVE_EVERY == _SAVE_EVERY - 1:
             archive.offer(shades, emulator)
     emulator.release_all()

@@ -10,7 +10,7 @@ from emurl_core.actions.classes import NONE
 from emurl_core.actions.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
 from emurl_core.actions.reading_actions import read_actions
 from emurl_core.actions.rollouts import Rollouts, roll_out
-from emurl_core.actions.windows import WindowBatches
+from emurl_core.actions.windows import WindowBatches, motion_table
 from emurl_core.artifacts import Artifact, ArtifactError, Input, version_of
 from emurl_core.game import GameConfig, open_game
 from emurl_core.runtime import pick_device, seed_everything
@@ -48,13 +48,14 @@ def train_inverse_dynamics(
     work = context.store.work(KIND, version)
     with context.store.explain_full_disk("the rollouts"):
         rollouts = roll_out(config, game, rate, config.seed, work)
+        motion = motion_table(rollouts, config.noise, config.seed, work)
     seed_everything(config.seed)
     model = InverseDynamics(config)
     judged = np.flatnonzero(rollouts.held_out)
     tuned = judged[:: -(-len(judged) // _VALIDATED_SESSIONS)]
     result = fit(
         model,
-        WindowBatches(rollouts, config.window_frames, config.batch_size, config.noise, config.seed),
+        WindowBatches(rollouts, motion, config.window_frames, config.batch_size, config.seed),
         config, context, work, name=KIND, validate=lambda: _held_out_loss(model, rollouts, tuned, device),
         objective="loss",
     )  # fmt: skip

@@ -7,6 +7,7 @@ import torch
 
 from emurl_core.actions.classes import CLASSES, NONE
 from emurl_core.actions.inverse_dynamics import InverseDynamics
+from emurl_core.actions.motion import motion_features
 from emurl_core.screen import unpack_shades
 
 _CHUNK = 128
@@ -27,7 +28,7 @@ def read_actions(
     for begin in range(0, count - 1, _CHUNK):
         end = min(begin + _CHUNK, count - 1)
         first, last = max(0, begin - model.reach), min(count, end + 1 + model.reach)
-        frames = torch.from_numpy(unpack_shades(packed(first, last)))[None].to(device)
-        found = model(frames).softmax(-1)[0].cpu().numpy()
+        frames = torch.from_numpy(unpack_shades(packed(first, last))).to(device)
+        found = model(motion_features(frames)[None]).softmax(-1)[0].cpu().numpy()
         chances[begin:end] = found[begin - first : end - first]
     return chances

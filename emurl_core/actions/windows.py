@@ -1,51 +1,74 @@
-"""Windows of consecutive frames out of rollouts: drawn at random for training, laid side by side for judging."""
+"""Windows of consecutive intervals out of rollouts, drawn at random for training.
+
+What changes in each interval is computed once (`motion_table`) and kept on disk beside the rollouts, read at random from there.
+"""
+
+import os
+from pathlib import Path
 
 import numpy as np
 import torch
 
+from emurl_core.actions.motion import CHANNELS, motion_features
 from emurl_core.actions.rollouts import Rollouts
-from emurl_core.screen import SHADES, unpack_shades
+from emurl_core.runtime import track
+from emurl_core.screen import GRID_SHAPE, SHADES, unpack_shades
 from emurl_core.training import Batch, step_generator
 
 
-class WindowBatches:
-    """Batches for `emurl_core.training.fit`: `frames (B, F, 144, 160) uint8`, `labels (B, F - 1) int64`.
+def motion_table(rollouts: Rollouts, noise: float, seed: int, folder: Path) -> np.ndarray:
+    """`(S, F - 1, CHANNELS, 9, 10) float16` of every session, mapped from `folder`, where it is kept.
 
     Args:
-        noise: share of pixels, at most, drawn a shade off; each window has a share of its own.
+        noise: share of pixels, at most, drawn a shade off; each session has a share of its own. Pictures that stand still keep
+            their errors, as they do in videos.
     """
+    path = folder / "motion.npy"
+    if not path.is_file():
+        sessions, frames = rollouts.labels.shape
+        staged = folder / "motion.new.npy"
+        table = np.lib.format.open_memmap(
+            staged, "w+", np.float16, (sessions, frames - 1, CHANNELS, *GRID_SHAPE)
+        )
+        for session in track(sessions, "motion"):
+            random = np.random.default_rng((seed, 2, session))
+            shades = unpack_shades(rollouts.frames[session])
+            _spoil(shades, noise * random.random(), random)
+            table[session] = motion_features(torch.from_numpy(shades)).half().numpy()
+        table.flush()
+        del table
+        os.replace(staged, path)
+    return np.load(path, mmap_mode="r")
 
-    def __init__(self, rollouts: Rollouts, frames: int, batch_size: int, noise: float, seed: int) -> None:
-        self._rollouts = rollouts
+
+class WindowBatches:
+    """Batches for `emurl_core.training.fit`: `motion (B, N, CHANNELS, 9, 10) float16`, `labels (B, N) int64`."""
+
+    def __init__(
+        self, rollouts: Rollouts, motion: np.ndarray, intervals: int, batch_size: int, seed: int
+    ) -> None:
+        self._labels, self._motion = rollouts.labels, motion
         self._sessions = np.flatnonzero(~rollouts.held_out)
-        self._frames, self._batch_size, self._noise, self._seed = frames, batch_size, noise, seed
+        self._intervals, self._batch_size, self._seed = intervals, batch_size, seed
 
     def __call__(self, step: int) -> Batch:
         random = step_generator(self._seed, step)
         sessions = random.choice(self._sessions, self._batch_size)
-        starts = random.integers(0, self._rollouts.frames.shape[1] - self._frames + 1, self._batch_size)
-        packed = np.stack(
-            [
-                self._rollouts.frames[s, a : a + self._frames]
-                for s, a in zip(sessions.tolist(), starts.tolist(), strict=True)
-            ]
-        )
-        labels = np.stack(
-            [
-                self._rollouts.labels[s, a : a + self._frames - 1]
-                for s, a in zip(sessions.tolist(), starts.tolist(), strict=True)
-            ]
-        )
-        shades = unpack_shades(packed)
-        for window in shades:
-            _spoil(window, self._noise * random.random(), random)
-        return {"frames": torch.from_numpy(shades), "labels": torch.from_numpy(labels.astype(np.int64))}
+        starts = random.integers(0, self._motion.shape[1] - self._intervals + 1, self._batch_size)
+        chosen = [(s, slice(a, a + self._intervals)) for s, a in zip(sessions, starts, strict=True)]
+        labels = np.stack([self._labels[place] for place in chosen])
+        return {
+            "motion": torch.from_numpy(np.stack([self._motion[place] for place in chosen])),
+            "labels": torch.from_numpy(labels.astype(np.int64)),
+        }
 
 
-def _spoil(window: np.ndarray, share: float, random: np.random.Generator) -> None:
-    """Draw some pixels of `(F, 144, 160) uint8` a shade off, in place."""
-    flat = window.reshape(-1)
-    places = random.integers(0, flat.size, int(share * flat.size))
-    flat[places] = np.clip(
-        flat[places].astype(np.int8) + random.choice([-1, 1], len(places)), 0, SHADES - 1
-    ).astype(np.uint8)
+def _spoil(frames: np.ndarray, share: float, random: np.random.Generator) -> None:
+    """Draw some pixels of `(F, 144, 160) uint8` a shade off, in place: other ones whenever the picture changes."""
+    changed = np.concatenate([[True], (frames[1:] != frames[:-1]).any((1, 2))])
+    clean = frames.reshape(len(frames), -1).copy()
+    for i, frame in enumerate(frames.reshape(len(frames), -1)):
+        if changed[i]:
+            places = random.integers(0, frame.size, int(share * frame.size))
+            off = random.choice([-1, 1], len(places))
+        frame[places] = np.clip(clean[i, places].astype(np.int8) + off, 0, SHADES - 1)

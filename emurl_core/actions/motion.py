@@ -4,6 +4,7 @@ Nothing here is learnt. Whether a patch moved by four pixels to the left is one 
 steps to find that out.
 """
 
+import numpy as np
 import torch
 
 from emurl_core.screen import GRID_SHAPE, PATCH_PX, SHADES
@@ -44,3 +45,12 @@ def motion_features(frames: torch.Tensor) -> torch.Tensor:
 
 def _patches(pictures: torch.Tensor) -> torch.Tensor:
     return torch.nn.functional.avg_pool2d(pictures, PATCH_PX // 2)
+
+
+def mirrored(motion: np.ndarray, axis: int) -> np.ndarray:
+    """The features of mirrored pictures: `(..., CHANNELS, 9, 10)` of the same; axis -2 is upside down, -1 left to right."""
+    order = np.arange(CHANNELS)
+    first = 3 + (0 if axis == -2 else 2)
+    for opposite in range(first, CHANNELS, 4):
+        order[[opposite, opposite + 1]] = order[[opposite + 1, opposite]]
+    return np.flip(motion[..., order, :, :], axis)

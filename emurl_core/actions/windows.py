@@ -9,11 +9,22 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from emurl_core.actions.motion import CHANNELS, motion_features
+from emurl_core.actions.classes import CLASSES
+from emurl_core.actions.motion import CHANNELS, mirrored, motion_features
 from emurl_core.actions.rollouts import Rollouts
 from emurl_core.runtime import track
-from emurl_core.screen import GRID_SHAPE, SHADES, unpack_shades
+from emurl_core.screen import GRID_SHAPE, SHADES, Button, unpack_shades
 from emurl_core.training import Batch, step_generator
+
+
+def _swapped(one: Button, other: Button) -> np.ndarray:
+    classes = np.arange(CLASSES)
+    classes[[one, other]] = other, one
+    return classes
+
+
+_MIRRORS = ((-2, _swapped(Button.UP, Button.DOWN)), (-1, _swapped(Button.LEFT, Button.RIGHT)))
+"""Axis of a picture, and the classes that change places when it is mirrored there."""
 
 
 def motion_table(rollouts: Rollouts, noise: float, seed: int, folder: Path) -> np.ndarray:
@@ -57,10 +68,12 @@ class WindowBatches:
         starts = random.integers(0, self._motion.shape[1] - self._intervals + 1, self._batch_size)
         chosen = [(s, slice(a, a + self._intervals)) for s, a in zip(sessions, starts, strict=True)]
         labels = np.stack([self._labels[place] for place in chosen])
-        return {
-            "motion": torch.from_numpy(np.stack([self._motion[place] for place in chosen])),
-            "labels": torch.from_numpy(labels.astype(np.int64)),
-        }
+        motion = np.stack([self._motion[place] for place in chosen])
+        # A mirrored game is a game too, in which the other direction was pressed: four times as many to learn from.
+        for axis, swapped in _MIRRORS:
+            turned = np.flatnonzero(random.random(self._batch_size) < 0.5)
+            motion[turned], labels[turned] = mirrored(motion[turned], axis), swapped[labels[turned]]
+        return {"motion": torch.from_numpy(motion), "labels": torch.from_numpy(labels.astype(np.int64))}
 
 
 def _spoil(frames: np.ndarray, share: float, random: np.random.Generator) -> None:

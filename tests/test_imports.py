@@ -25,6 +25,7 @@ ORDER = (
     "reward",
     "ood",
     "policy",
+    "actions",
     "evaluation",
     "validation",
     "profiles",

@@ -47,7 +47,7 @@ class CloningConfig(FitConfig):
     """Start the transformer from the dynamics model; False starts from random weights of the same shape."""
     frame_stack: int = Field(3, ge=1, le=16)
     """Frames that the policy sees at once; PPO must be set to the same."""
-    sure: float = Field(0.6, ge=0, le=1)
+    sure: float = Field(0.5, ge=0, le=1)
     """Presses whose label is less sure than this are not copied."""
     step_frames: int = Field(16, ge=1)
     """Emulator frames in which the game walks one step while a direction is held: one decision each."""

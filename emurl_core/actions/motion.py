@@ -49,8 +49,20 @@ def _patches(pictures: torch.Tensor) -> torch.Tensor:
 
 def mirrored(motion: np.ndarray, axis: int) -> np.ndarray:
     """The features of mirrored pictures: `(..., CHANNELS, 9, 10)` of the same; axis -2 is upside down, -1 left to right."""
+    down = [slice(first, first + 2) for first in range(3, CHANNELS, 4)]
+    across = [slice(first + 2, first + 4) for first in range(3, CHANNELS, 4)]
     order = np.arange(CHANNELS)
-    first = 3 + (0 if axis == -2 else 2)
-    for opposite in range(first, CHANNELS, 4):
-        order[[opposite, opposite + 1]] = order[[opposite + 1, opposite]]
+    for pair in down if axis == -2 else across:
+        order[pair] = order[pair][::-1]
     return np.flip(motion[..., order, :, :], axis)
+
+
+def turned(motion: np.ndarray) -> np.ndarray:
+    """The features of pictures whose rows became columns, as far as they fit: `(..., CHANNELS, 9, 10)` of the same."""
+    order = np.arange(CHANNELS)
+    for first in range(3, CHANNELS, 4):
+        order[first : first + 4] = order[[first + 2, first + 3, first, first + 1]]
+    found = np.zeros_like(motion)
+    rows = motion.shape[-2]
+    found[..., :rows] = np.swapaxes(motion[..., order, :, :], -1, -2)[..., :rows, :]
+    return found

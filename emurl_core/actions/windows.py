@@ -10,21 +10,26 @@ import numpy as np
 import torch
 
 from emurl_core.actions.classes import CLASSES
-from emurl_core.actions.motion import CHANNELS, mirrored, motion_features
+from emurl_core.actions.motion import CHANNELS, mirrored, motion_features, turned
 from emurl_core.actions.rollouts import Rollouts
 from emurl_core.runtime import track
 from emurl_core.screen import GRID_SHAPE, SHADES, Button, unpack_shades
 from emurl_core.training import Batch, step_generator
 
 
-def _swapped(one: Button, other: Button) -> np.ndarray:
+def _swapped(*pairs: tuple[Button, Button]) -> np.ndarray:
     classes = np.arange(CLASSES)
-    classes[[one, other]] = other, one
+    for one, other in pairs:
+        classes[[one, other]] = other, one
     return classes
 
 
-_MIRRORS = ((-2, _swapped(Button.UP, Button.DOWN)), (-1, _swapped(Button.LEFT, Button.RIGHT)))
-"""Axis of a picture, and the classes that change places when it is mirrored there."""
+_MIRRORS = (
+    (lambda m: mirrored(m, -2), _swapped((Button.UP, Button.DOWN))),
+    (lambda m: mirrored(m, -1), _swapped((Button.LEFT, Button.RIGHT))),
+    (turned, _swapped((Button.UP, Button.LEFT), (Button.DOWN, Button.RIGHT))),
+)
+"""Changes of the picture, and the classes that change places with them."""
 
 
 def motion_table(rollouts: Rollouts, noise: float, seed: int, folder: Path) -> np.ndarray:
@@ -69,10 +74,11 @@ class WindowBatches:
         chosen = [(s, slice(a, a + self._intervals)) for s, a in zip(sessions, starts, strict=True)]
         labels = np.stack([self._labels[place] for place in chosen])
         motion = np.stack([self._motion[place] for place in chosen])
-        # A mirrored game is a game too, in which the other direction was pressed: four times as many to learn from.
-        for axis, swapped in _MIRRORS:
-            turned = np.flatnonzero(random.random(self._batch_size) < 0.5)
-            motion[turned], labels[turned] = mirrored(motion[turned], axis), swapped[labels[turned]]
+        # A mirrored game is a game too, in which another direction was pressed: eight times as many to learn from.
+        for change, swapped in _MIRRORS:
+            chosen_rows = np.flatnonzero(random.random(self._batch_size) < 0.5)
+            motion[chosen_rows] = change(motion[chosen_rows])
+            labels[chosen_rows] = swapped[labels[chosen_rows]]
         return {"motion": torch.from_numpy(motion), "labels": torch.from_numpy(labels.astype(np.int64))}
 
 

@@ -33,7 +33,7 @@ from emurl_core.synthetic.playthrough import Playthrough, Replay
 from emurl_core.synthetic.truth import SCHEMA, truth_paths
 
 FPS = 30
-SECONDS = 14
+SECONDS = 11
 SIZE = (480, 270)
 PLACE = (23, 9, 280, 252)
 """x, y, width and height of the game in the picture: scale 1.75."""

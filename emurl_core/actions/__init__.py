@@ -6,8 +6,8 @@ Baker et al. 2022, arXiv:2206.11795). RAM is never read: all of it is learned fr
 measured on synthetic speedruns in `emurl_core.evaluation.label_truth`.
 """
 
-from emurl_core.actions.cloning import CloningConfig, clone_policy
 from emurl_core.actions.clips import ClipsConfig, cut_clips
+from emurl_core.actions.cloning import CloningConfig, clone_policy
 from emurl_core.actions.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
 from emurl_core.actions.inverse_training import load_inverse_dynamics, train_inverse_dynamics
 from emurl_core.actions.labels import LabelsConfig, label_actions, read_labels

@@ -5,7 +5,9 @@ import numpy as np
 from emurl_core.actions.classes import CLASS_NAMES, CLASSES, NONE
 
 
-def label_metrics(truth: np.ndarray, found: np.ndarray, still: np.ndarray, commonest: int) -> dict[str, float]:
+def label_metrics(
+    truth: np.ndarray, found: np.ndarray, still: np.ndarray, commonest: int
+) -> dict[str, float]:
     """Shares in [0, 1]. `accuracy` is over all intervals, `pressed_accuracy` over those in which a button was held.
 
     Args:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -72,4 +73,4 @@ def stretches_of(
         return ()
     broken = (np.diff(pts_s) > _GAP * interval_s) | (np.diff(np.asarray(segment)) != 0)
     cuts = [0, *(np.flatnonzero(broken) + 1).tolist(), len(pts_s)]
-    return tuple(zip(cuts[:-1], cuts[1:], strict=True))
+    return tuple(pairwise(cuts))

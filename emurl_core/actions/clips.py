@@ -81,9 +81,7 @@ def cut_clips(dataset: Artifact, config: ClipsConfig, context: StageContext) -> 
             pool.shutdown(cancel_futures=True)
             raise
     inputs += [Input("clip", clip) for clip in cut]
-    with context.store.draft(
-        KIND, version, config=config, code_version=CODE_VERSION, inputs=inputs
-    ) as draft:
+    with context.store.draft(KIND, version, config=config, code_version=CODE_VERSION, inputs=inputs) as draft:
         listed = [
             {"split": row.split, "run_id": row.run_id, "video_id": row.video_id, "clip": clip.version}
             for (row, _, _), clip in zip(here, cut, strict=True)
@@ -165,9 +163,7 @@ def _cut_segment(
     """Frames of one stretch with one rectangle. Memory does not grow with its length."""
     length_s = segment.t1_s - segment.t0_s
     interval_s = 1 / settings["frames_per_second"]
-    sample = [
-        p.copy() for p in read_every(file, max(0.25, length_s / _PICTURES), segment.t0_s, segment.t1_s)
-    ]
+    sample = [p.copy() for p in read_every(file, max(0.25, length_s / _PICTURES), segment.t0_s, segment.t1_s)]
     if len(sample) < 2:
         return
     scene = Scene.learn(sample, judge_rect([p.y for p in sample], rect))
@@ -195,4 +191,3 @@ def _judged(
         if verdict is None or verdict.reason or last is None or not np.array_equal(box, last):
             verdict, last = scene.judge(picture, max_residual), box.copy()
         yield picture, verdict
-

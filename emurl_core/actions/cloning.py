@@ -135,7 +135,9 @@ def clone_policy(
         draft.save_tensors(policy.state_dict())
         for split in ("validation", "test"):
             if len(examples[split]):
-                found = _judge(policy, examples[split], device) | _baselines(examples["train"], examples[split])
+                found = _judge(policy, examples[split], device) | _baselines(
+                    examples["train"], examples[split]
+                )
                 draft.metrics |= {f"{split}/{name}": value for name, value in found.items()}
         draft.facts |= opened.identity | {
             "codebook_sha256": tokenizer.facts["codebook_sha256"],

@@ -7,6 +7,7 @@ moments, and the previous button is theirs: between two decisions one thing has 
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -92,7 +93,7 @@ def decisions_of(
 def _holds(classes: np.ndarray) -> list[tuple[int, int]]:
     """Ranges in which one button is held: `(N,) int -> [(begin, end), ...]`."""
     cuts = [0, *(np.flatnonzero(np.diff(classes)) + 1).tolist(), len(classes)]
-    return [(a, b) for a, b in zip(cuts[:-1], cuts[1:], strict=True) if b > a and classes[a] != NONE]
+    return [(a, b) for a, b in pairwise(cuts) if b > a and classes[a] != NONE]
 
 
 def _steps(pts_s: np.ndarray, first: int, last: int, step_s: float) -> list[int]:

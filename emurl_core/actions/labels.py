@@ -117,7 +117,10 @@ def _label(model: InverseDynamics, clip: Clip, device: torch.device) -> tuple[np
     classes, confidence = np.full(len(clip), NONE, np.int64), np.ones(len(clip), np.float32)
     for begin, end in clip.stretches:
         chances = read_actions(
-            model, lambda a, b, at=begin: clip.packed(at + a, at + b), end - begin, device  # type: ignore[misc]
+            model,
+            lambda a, b, at=begin: clip.packed(at + a, at + b),
+            end - begin,
+            device,  # type: ignore[misc]
         )
         classes[begin:end], confidence[begin:end] = chances.argmax(1), chances.max(1)
     return classes, confidence

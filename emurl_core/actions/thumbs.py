@@ -7,6 +7,7 @@ effect, so that a model learns what each of them looks like.
 
 import numpy as np
 
+from emurl_core.actions.classes import DIRECTIONS
 from emurl_core.screen import Button
 
 _WALK, _TAP = 0.45, 0.4
@@ -55,11 +56,10 @@ class RandomThumbs:
 
     def see(self, still: bool) -> None:
         """Whether the picture is the same as the last time that it was looked at."""
-        if still and self._button in (Button.UP, Button.DOWN, Button.LEFT, Button.RIGHT):
-            if self._held >= _TRIED_FRAMES:
-                self._planned, self._left = [(None, 1 + int(self._random.exponential(6)))], 0
-                if self._random.random() < _STUCK_TAPS:
-                    self._plan(_WALK)
+        if still and self._button in DIRECTIONS and self._held >= _TRIED_FRAMES:
+            self._planned, self._left = [(None, 1 + int(self._random.exponential(6)))], 0
+            if self._random.random() < _STUCK_TAPS:
+                self._plan(_WALK)
 
     def _plan(self, kind: float) -> None:
         random = self._random

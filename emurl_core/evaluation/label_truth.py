@@ -39,9 +39,14 @@ def measure_label_truth(
     version = version_of(config, CODE_VERSION, inputs)
     if (existing := context.store.reuse(KIND, version)) is not None:
         return existing
-    pairs = [(read_truth(context.store.home, one.clip.video_id), one) for one in read_labels(labels, clips, context.store)]
+    pairs = [
+        (read_truth(context.store.home, one.clip.video_id), one)
+        for one in read_labels(labels, clips, context.store)
+    ]
     metrics: dict[str, float] = {}
-    learnt = np.concatenate([one.classes for _, one in pairs if one.clip.split == "train"] or [np.zeros(0, np.int64)])
+    learnt = np.concatenate(
+        [one.classes for _, one in pairs if one.clip.split == "train"] or [np.zeros(0, np.int64)]
+    )
     commonest = int(np.bincount(learnt[learnt != NONE], minlength=NONE).argmax())
     for split in SPLITS:
         of_split = [(truth, one) for truth, one in pairs if one.clip.split == split]

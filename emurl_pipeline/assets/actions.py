@@ -24,7 +24,12 @@ def assets(profile: Profile) -> list[Any]:
     """`clips`, `inverse_dynamics`, `action_labels`, `warm_start`; and `label_truth` where the speedruns are synthetic ones."""
 
     @stage_asset(
-        profile.clips, core=cut_clips, group="actions", deps=["frame_dataset"], kinds={"numpy"}, pool="extract"
+        profile.clips,
+        core=cut_clips,
+        group="actions",
+        deps=["frame_dataset"],
+        kinds={"numpy"},
+        pool="extract",
     )
     def clips(work: Work, config: ClipsConfig) -> Artifact:
         """The videos of the dataset once more, at a rate that shows single presses of buttons."""
@@ -90,7 +95,9 @@ def assets(profile: Profile) -> list[Any]:
     )
     def label_truth(work: Work, config: LabelTruthConfig) -> Artifact:
         """How often the labels of synthetic speedruns are right. Nothing is built on it."""
-        return measure_label_truth(work.upstream("action_labels"), work.upstream("clips"), config, work.context)
+        return measure_label_truth(
+            work.upstream("action_labels"), work.upstream("clips"), config, work.context
+        )
 
     made = [clips, inverse_dynamics, action_labels, warm_start]
     return [*made, label_truth] if profile.scrape.source == "synthetic" else made

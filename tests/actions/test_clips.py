@@ -5,7 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import FPS
+from recorded_play import FPS
 
 from emurl_core.actions import ClipsConfig, cut_clips
 from emurl_core.actions.clip_reader import open_clips, stretches_of
@@ -60,7 +60,9 @@ def test_videos_whose_file_was_let_go_are_left_out_and_named(recorded, tmp_path)
     shutil.copytree(recorded.store.home, home, ignore=shutil.ignore_patterns("clip", "clips"))
     context = dataclasses.replace(recorded.context, store=ArtifactStore(home))
     rows = FrameDataset.open(recorded.dataset, context.store).manifest
-    videos = {split: [r.video_id for r in rows if r.split == split] for split in ("train", "validation", "test")}
+    videos = {
+        split: [r.video_id for r in rows if r.split == split] for split in ("train", "validation", "test")
+    }
 
     def let_go(video_id: str) -> None:
         (context.store.get("video", partition=video_id).path / "video.mp4").unlink()

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import TINY_INVERSE
+from recorded_play import TINY_INVERSE
 
 from emurl_core.actions.accuracy import label_metrics
 from emurl_core.actions.classes import NONE, class_of
@@ -19,7 +19,7 @@ from emurl_core.actions.inverse_dynamics import InverseDynamics, InverseDynamics
 from emurl_core.actions.inverse_training import load_inverse_dynamics, train_inverse_dynamics
 from emurl_core.actions.motion import CHANNELS, mirrored, motion_features, turned
 from emurl_core.actions.reading_actions import read_actions
-from emurl_core.actions.rollouts import Rollouts, RolloutConfig, roll_out
+from emurl_core.actions.rollouts import RolloutConfig, Rollouts, roll_out
 from emurl_core.actions.windows import WindowBatches, motion_table
 from emurl_core.artifacts import Artifact, ArtifactError, ArtifactStore
 from emurl_core.game import GameConfig
@@ -171,9 +171,7 @@ def test_labels_say_what_made_the_picture_change(tmp_path, monkeypatch):
     assert np.abs(np.diff(pressed) - 54 / (59.7275 / 15)).max() <= 1
     # Text goes on after A only: where pages turn, A was named within the last third of a second.
     shades = unpack_shades(found.frames[0])
-    turns = [
-        i for i in range(1, 300) if (shades[i] != shades[i - 1])[96:].mean() > 0.05
-    ]
+    turns = [i for i in range(1, 300) if (shades[i] != shades[i - 1])[96:].mean() > 0.05]
     assert turns
     assert all((labels[max(0, i - 12) : i + 1] == Button.A).any() for i in turns if i > 60)
 
@@ -188,7 +186,9 @@ def test_the_stage_publishes_the_model_beside_its_baselines(inverse: Artifact, r
     model = load_inverse_dynamics(inverse)
     motion = torch.zeros(1, 5, CHANNELS, 9, 10)
     assert model(motion).shape == (1, 5, 9)
-    assert not list(recorded.store.home.glob("work/inverse_dynamics/*/*")), "rollouts go when the model is published"
+    assert not list(recorded.store.home.glob("work/inverse_dynamics/*/*")), (
+        "rollouts go when the model is published"
+    )
 
 
 def test_a_model_below_its_gate_says_so(recorded, clips, inverse):

@@ -19,9 +19,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from emurl_core.actions import ClipsConfig, CloningConfig, InverseDynamicsConfig, LabelsConfig
 from emurl_core.configuration import StageConfig
 from emurl_core.dynamics import DynamicsConfig
-from emurl_core.evaluation import EvaluationConfig, RewardComparisonConfig, RewardTruthConfig
+from emurl_core.evaluation import (
+    EvaluationConfig,
+    LabelTruthConfig,
+    RewardComparisonConfig,
+    RewardTruthConfig,
+)
 from emurl_core.frames import DatasetConfig, FramesConfig
 from emurl_core.game import GameConfig
 from emurl_core.ood import OODConfig
@@ -52,6 +58,11 @@ class Profile(StageConfig):
     reward_comparison: RewardComparisonConfig = RewardComparisonConfig()
     reward_truth: RewardTruthConfig = RewardTruthConfig()
     ood: OODConfig = OODConfig()
+    clips: ClipsConfig = ClipsConfig()
+    inverse_dynamics: InverseDynamicsConfig = InverseDynamicsConfig()
+    action_labels: LabelsConfig = LabelsConfig()
+    label_truth: LabelTruthConfig = LabelTruthConfig()
+    warm_start: CloningConfig = CloningConfig()
     policy: PolicyConfig = PolicyConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     validation: ValidationConfig = ValidationConfig()

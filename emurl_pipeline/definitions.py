@@ -10,6 +10,7 @@ import dagster as dg
 
 from emurl_core.profiles import Profile, load_profile
 from emurl_pipeline.assets import (
+    actions,
     dynamics,
     evaluation,
     frames,
@@ -23,7 +24,7 @@ from emurl_pipeline.assets import (
 from emurl_pipeline.resources import DataHome, settings_resource
 from emurl_pipeline.tracking import MlflowTracking
 
-STAGES = (sources, frames, tokenizer, dynamics, reward, ood, policy, evaluation)
+STAGES = (sources, frames, tokenizer, dynamics, reward, ood, actions, policy, evaluation)
 PER_VIDEO = ("videos", "frames")
 FROM_DATASET = (
     "frame_dataset",
@@ -36,10 +37,20 @@ FROM_DATASET = (
 )
 ASSETS = ("speedrun_runs", *PER_VIDEO, *FROM_DATASET)
 """Everything that `emurl run` materializes, in an order that works."""
-STEPS = (*ASSETS, *validation.BEFORE)
+ACTIONS = ("clips", "inverse_dynamics", "action_labels", "label_truth", "warm_start")
+"""And these too where the profile's policy begins as a cloned one. Only synthetic speedruns have a `label_truth`."""
+STEPS = (*ASSETS, *ACTIONS, *validation.BEFORE)
 """And the checks that run by themselves, between two of them."""
 ON_REQUEST = ("reward_comparison", "reward_truth")
 """Judgements that nothing is built on, and that the UI's "Materialize all" includes. Games without milestones have no `reward_truth`."""
+
+
+def from_dataset(profile: Profile) -> tuple[str, ...]:
+    """What a headless run and the job `train` materialize after the videos."""
+    if not profile.policy.warm_start:
+        return FROM_DATASET
+    left_out = () if profile.scrape.source == "synthetic" else ("label_truth",)
+    return (*FROM_DATASET, *(name for name in ACTIONS if name not in left_out))
 
 
 def build(
@@ -69,7 +80,7 @@ def build(
             dg.define_asset_job("scrape", ["speedrun_runs"], description="List the speedruns again."),
             dg.define_asset_job("collect", list(PER_VIDEO), description="Fetch and cut one video."),
             dg.define_asset_job(
-                "train", list(FROM_DATASET), description="Dataset, all models, and the evaluation."
+                "train", list(from_dataset(chosen)), description="Dataset, all models, and the evaluation."
             ),
         ],
     )

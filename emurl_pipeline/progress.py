@@ -18,6 +18,11 @@ REFERENCE_SECONDS = {
     "reward_model": 85,
     "policy_ready": 8,
     "ood_detector": 12,
+    "clips": 60,
+    "inverse_dynamics": 55,
+    "action_labels": 10,
+    "label_truth": 2,
+    "warm_start": 45,
     "policy": 190,
     "evaluation": 20,
 }

@@ -21,6 +21,9 @@ STAGES = {
     "dynamics": "Dynamics",
     "reward_model": "Reward model",
     "ood_detector": "Out-of-distribution detector",
+    "inverse_dynamics": "Inverse dynamics",
+    "action_labels": "Labels of actions",
+    "warm_start": "Cloned policy",
     "policy": "Policy",
     "evaluation": "Evaluation",
 }

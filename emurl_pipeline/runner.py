@@ -18,7 +18,7 @@ from emurl_core.artifacts import ArtifactStore
 from emurl_core.profiles import Profile
 from emurl_core.sources.estimate import estimate, require_room
 from emurl_core.sources.links import read_links
-from emurl_pipeline.definitions import FROM_DATASET, PER_VIDEO, STEPS
+from emurl_pipeline.definitions import PER_VIDEO, STEPS, from_dataset
 from emurl_pipeline.freshness import outdated_videos
 from emurl_pipeline.instance import HEADLESS_TAG
 from emurl_pipeline.progress import Progress
@@ -86,7 +86,7 @@ class GraphRunner:
         for video in self._progress.videos(work.todo, outcome.reused_videos):
             self._materialize(PER_VIDEO, video)
         self._progress.videos_done(outcome.videos - len(outcome.failed_videos), outcome.failed_videos)
-        self._materialize(FROM_DATASET)
+        self._materialize(from_dataset(self._profile))
         return outcome
 
     def _materialize(self, assets: Sequence[str], partition: str | None = None) -> bool:

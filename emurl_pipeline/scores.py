@@ -101,6 +101,37 @@ SCORES: dict[str, tuple[Score, ...]] = {
         Score("µs a frame, tokens given", "index_us_per_frame", {}),
         Score("MB of kept frames", "index_megabytes", {}),
     ),
+    "inverse_dynamics": (
+        Score(
+            "buttons named rightly, held-out play",
+            "test/accuracy",
+            {"commonest": "test/majority_accuracy", "still = none": "test/still_accuracy"},
+        ),
+        Score(
+            "of those pressed",
+            "test/pressed_accuracy",
+            {"commonest": "test/pressed_majority_accuracy", "still = none": "test/pressed_still_accuracy"},
+        ),
+    ),
+    "label_truth": (
+        Score(
+            "labels of held-out speedruns that are right",
+            "test/accuracy",
+            {"commonest": "test/majority_accuracy", "still = none": "test/still_accuracy"},
+        ),
+        Score(
+            "of those pressed",
+            "test/pressed_accuracy",
+            {"commonest": "test/pressed_majority_accuracy", "still = none": "test/pressed_still_accuracy"},
+        ),
+    ),
+    "warm_start": (
+        Score(
+            "runners' presses foreseen, held-out speedruns",
+            "test/accuracy",
+            {"commonest": "test/majority_accuracy", "the one before": "test/previous_accuracy"},
+        ),
+    ),
     "policy": (
         Score(
             "progress gained in an episode, end of training",

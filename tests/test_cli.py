@@ -19,6 +19,11 @@ STAGES = (
     "dynamics",
     "reward",
     "ood",
+    "clips",
+    "inverse-dynamics",
+    "label-actions",
+    "label-truth",
+    "clone",
     "policy",
     "evaluate",
 )

@@ -26,6 +26,7 @@ ORDER = (
     "ood",
     "starts",
     "policy",
+    "actions",
     "evaluation",
     "validation",
     "profiles",

@@ -4,6 +4,7 @@ What a command does is one call of the stage's function. How the command line is
 that need the orchestrator (`demo`, `ui`) come from `emurl_pipeline`.
 """
 
+from emurl_core.commands.actions import Clips, Clone, InverseDynamics, LabelActions, LabelTruth
 from emurl_core.commands.asking import Lineage, Starts, Validate
 from emurl_core.commands.collecting import Crops, CropsReport, Download, Extract, Outcomes, Scrape, Videos
 from emurl_core.commands.command import Command
@@ -20,6 +21,8 @@ from emurl_core.commands.learning import (
 )
 
 __all__ = [
+    "Clips",
+    "Clone",
     "Command",
     "CompareRewards",
     "Crops",
@@ -29,6 +32,9 @@ __all__ = [
     "Dynamics",
     "Evaluate",
     "Extract",
+    "InverseDynamics",
+    "LabelActions",
+    "LabelTruth",
     "Lineage",
     "Ood",
     "Outcomes",

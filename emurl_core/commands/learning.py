@@ -137,7 +137,8 @@ class Policy(Command):
         context = StageContext(store, runtime=self.runtime)
         inputs = store.get("tokenizer"), store.get("dynamics"), store.get("reward_model")
         ood = store.find("ood_detector") if self.config.ood else None
-        return say(train_policy(*inputs, self.config, self.game, context, ood=ood))
+        start = store.get("warm_start") if self.config.warm_start else None
+        return say(train_policy(*inputs, self.config, self.game, context, ood=ood, warm_start=start))
 
 
 @dataclass(frozen=True)

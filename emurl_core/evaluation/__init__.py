@@ -1,21 +1,25 @@
 """Evaluation: what a policy truly reaches from power-on, beside players that know nothing.
 
 The only stage that reads the game's RAM to judge. `evaluate` makes the artifact; `episodes` plays, `scores` counts,
-`statistics` says how sure a number is. `reward_truth` and `reward_comparison` judge reward models, not policies.
+`statistics` says how sure a number is. `reward_truth` and `reward_comparison` judge reward models, not
+policies, `label_truth` the labels of synthetic speedruns.
 """
 
 from emurl_core.evaluation.episodes import Episode, play, replay
 from emurl_core.evaluation.evaluate import EvaluationConfig, evaluate
+from emurl_core.evaluation.label_truth import LabelTruthConfig, measure_label_truth
 from emurl_core.evaluation.reward_comparison import RewardComparisonConfig, compare_rewards
 from emurl_core.evaluation.reward_truth import RewardTruthConfig, measure_reward_truth
 
 __all__ = [
     "Episode",
     "EvaluationConfig",
+    "LabelTruthConfig",
     "RewardComparisonConfig",
     "RewardTruthConfig",
     "compare_rewards",
     "evaluate",
+    "measure_label_truth",
     "measure_reward_truth",
     "play",
     "replay",

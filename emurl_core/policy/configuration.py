@@ -33,6 +33,12 @@ class PolicyConfig(StageConfig):
     """Seed of the initial weights, of the episodes and of every draw."""
     pretrained: bool = True
     """Start the transformer from the dynamics model; False starts from random weights of the same shape."""
+    warm_start: bool = False
+    """Start from the policy that was cloned from labelled speedruns (the stage `warm_start`); of no account then: `pretrained`."""
+    kickstart_start: float = Field(0.5, ge=0)
+    """Weight at the start of the divergence from that cloned policy, so that it is not forgotten before the reward speaks."""
+    kickstart_end: float = Field(0.0, ge=0)
+    """Weight of it at the end, reached linearly."""
     frame_stack: int = Field(3, ge=1, le=16)
     """Frames that the policy sees at once, the newest included."""
     lstm: int = Field(0, ge=0)
@@ -204,3 +210,8 @@ class PolicyConfig(StageConfig):
         """Weight of the entropy bonus in one iteration, from 0."""
         done = iteration / max(1, self.iterations - 1)
         return self.entropy_start + (self.entropy_end - self.entropy_start) * done
+
+    def kickstart_coefficient_at(self, iteration: int) -> float:
+        """Weight of the divergence from the cloned policy in one iteration, from 0."""
+        done = iteration / max(1, self.iterations - 1)
+        return self.kickstart_start + (self.kickstart_end - self.kickstart_start) * done

@@ -29,10 +29,15 @@ def learn(
     context: StageContext,
     work: Path,
     device: torch.device,
+    teacher: VQPolicy | None = None,
 ) -> tuple[Curves, Stop | None]:
     """Train `network` in place for `config.iterations`, resuming from `work` when a state lies there.
 
-    Returns the training curves, at most about 500 points, and why it was stopped early, if a sentinel did. The same config gives the same network, interrupted or not, on a
+    Args:
+        teacher: the cloned policy that it began as, to be held to for a while.
+
+    Returns the training curves, at most about 500 points, and why it was stopped early, if a sentinel did. The same config
+    gives the same network, interrupted or not, on a
     CPU with the same number of threads.
 
     Raises:
@@ -40,6 +45,8 @@ def learn(
         ArtifactError: the resume state does not fit, or the disk is full.
     """
     network.to(device).eval()
+    if teacher is not None:
+        teacher.to(device).eval().requires_grad_(False)
     optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate, eps=1e-5)
     watchmen = Watchmen(config)
     resumed = checkpoint.load(work, network, optimizer, collector, watchmen)
@@ -54,7 +61,7 @@ def learn(
         before = collector.sight.asked, collector.sight.computed
         rollout = collector.collect(network)
         played_s = clock.seconds
-        learnt = update(network, optimizer, rollout, config, iteration, collector.stream, device)
+        learnt = update(network, optimizer, rollout, config, iteration, collector.stream, device, teacher)
         asked, computed = collector.sight.asked - before[0], collector.sight.computed - before[1]
         point = {
             "entropy_share": learnt.pop("entropy") / network.highest_entropy,

@@ -1,5 +1,6 @@
 """Proximal policy optimisation (Schulman et al. 2017, arXiv:1707.06347) with the details of Huang et al. 2022.
 
+A policy that began as a cloned one may be held to it for a while (kickstarting, Schmitt et al. 2018, arXiv:1803.03835).
 Advantages come from generalised advantage estimation (Schulman et al. 2016, arXiv:1506.02438). An episode that is cut at its
 step limit has not ended for the player: its last value is bootstrapped. How rollouts are gathered is in `rollout`.
 """
@@ -106,12 +107,17 @@ def targets_of(rollout: Rollout, config: PolicyConfig) -> Targets:
 
 
 def ppo_loss(
-    logits: Tensor, values: Tensor, batch: dict[str, Tensor], config: PolicyConfig, entropy_coefficient: float
+    logits: Tensor,
+    values: Tensor,
+    batch: dict[str, Tensor],
+    config: PolicyConfig,
+    entropy_coefficient: float,
+    kickstart_coefficient: float = 0.0,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Scalar loss of a minibatch of B steps, and scalars to report.
 
     `logits (B, 8)`, `values (B,)` of the policy now; `batch`: actions, log_probabilities, values, advantages, returns, kept, all
-    `(B,)`, of the policy that played.
+    `(B,)`, of the policy that played; with `teacher (B, 8)`, log-probabilities, the divergence from those is a loss too.
     """
     log_all = logits.log_softmax(-1)
     log_ratio = log_all.gather(1, batch["actions"][:, None])[:, 0] - batch["log_probabilities"]
@@ -132,6 +138,10 @@ def ppo_loss(
     value_loss = 0.5 * value_error.mean()
     entropy = -(log_all.exp() * log_all).sum(-1).mean()
     loss = policy_loss - entropy_coefficient * entropy + config.value_coefficient * value_loss
+    divergence = None
+    if "teacher" in batch:
+        divergence = (batch["teacher"].exp() * (batch["teacher"] - log_all)).sum(-1).mean()
+        loss = loss + kickstart_coefficient * divergence
     with torch.no_grad():
         report = {
             "policy_loss": policy_loss,
@@ -140,6 +150,8 @@ def ppo_loss(
             "approx_kl": ((ratio - 1) - log_ratio).mean(),
             "clip_fraction": ((ratio - 1).abs() > config.clip).float().mean(),
         }
+        if divergence is not None:
+            report["kickstart_divergence"] = divergence
     return loss, {k: v.detach() for k, v in report.items()}
 
 
@@ -151,8 +163,13 @@ def update(
     iteration: int,
     stream: np.random.Generator,
     device: torch.device,
+    teacher: nn.Module | None = None,
 ) -> dict[str, float]:
-    """Learn from one rollout. Returns means of the minibatches' reports, explained variance and the share kept."""
+    """Learn from one rollout. Returns means of the minibatches' reports, explained variance and the share kept.
+
+    Args:
+        teacher: the policy that is not to be forgotten at once.
+    """
     targets = targets_of(rollout, config)
     flat = {
         "stacks": rollout.stacks, "previous": rollout.previous, "actions": rollout.actions,
@@ -164,6 +181,8 @@ def update(
     starts, first_hidden = rollout.starts.to(device), rollout.first_hidden.to(device)
     recurrent = first_hidden.shape[1] > 0
     memory: tuple[Tensor, ...]
+    if teacher is not None:
+        flat["teacher"] = _advice(teacher, flat, config.minibatch_size)
     for group in optimizer.param_groups:
         group["lr"] = config.learning_rate_at(iteration)
     reports: list[dict[str, Tensor]] = []
@@ -185,7 +204,10 @@ def update(
                 rows, memory = chosen, ()
             batch = {name: tensor[rows] for name, tensor in flat.items()}
             logits, values, _ = network(batch["stacks"], batch["previous"], *memory)
-            loss, report = ppo_loss(logits, values, batch, config, config.entropy_coefficient_at(iteration))
+            loss, report = ppo_loss(
+                logits, values, batch, config,
+                config.entropy_coefficient_at(iteration), config.kickstart_coefficient_at(iteration),
+            )  # fmt: skip
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             report["gradient_norm"] = nn.utils.clip_grad_norm_(network.parameters(), config.gradient_norm)
@@ -208,6 +230,13 @@ def update(
         "stopped_early": float(stopped),
         "updates": float(len(reports)),
     }
+
+
+@torch.no_grad()
+def _advice(teacher: nn.Module, flat: dict[str, Tensor], chunk: int) -> Tensor:
+    """Log-probabilities of another policy in every step, `(T × E, 8)`."""
+    chunks = zip(flat["stacks"].split(chunk), flat["previous"].split(chunk), strict=True)
+    return torch.cat([teacher(stacks, previous)[0].log_softmax(-1) for stacks, previous in chunks])
 
 
 def explained_variance(values: Tensor, returns: Tensor) -> float:

@@ -19,6 +19,7 @@ from emurl_core.policy.network import PolicyShape, VQPolicy
 from emurl_core.policy.pictures import training_picture
 from emurl_core.policy.rollout import Collector
 from emurl_core.policy.sight import Sight, look_with, trust_with
+from emurl_core.policy.warm_start import required_warm_start, start_as
 from emurl_core.reward import load_reward
 from emurl_core.runtime import Stopwatch, pick_device, seed_everything
 from emurl_core.stage import StageContext
@@ -42,17 +43,20 @@ def train_policy(
     game: GameConfig,
     context: StageContext,
     ood: Artifact | None = None,
+    warm_start: Artifact | None = None,
 ) -> Artifact:
     """Train a policy on a game, paid by learned progress alone.
 
     Args:
         ood: an `ood_detector`: gains count less where no speedrun has been. Not asked when `config.ood` is off.
+        warm_start: a policy cloned from labelled speedruns, to begin as. Not used when `config.warm_start` is off.
 
     Interrupted trainings go on from the newest resume state, with the same result on a CPU as if they had not been
     interrupted.
 
     Raises:
-        ValueError: the ROM is missing or bad, the detector is below its gate, or training diverged.
+        ValueError: the ROM is missing or bad, the detector is below its gate, there is no warm start where one is asked for, or
+            training diverged.
         ArtifactError: an input is of another kind, damaged or below its gate, or the dynamics model or the detector was built on another
             codebook; the resume state does not fit; the disk is full.
     """
@@ -68,6 +72,8 @@ def train_policy(
     if ood is not None:
         inputs.append(Input("ood_detector", ood.expect("ood_detector")))
         _require_trusting(ood, tokenizer)
+    if config.warm_start:
+        inputs.append(Input("warm_start", required_warm_start(warm_start, tokenizer)))
     opened = open_game(game)
     version = version_of(config, CODE_VERSION, inputs, json.dumps(opened.identity))
     if (existing := context.store.reuse(KIND, version)) is not None:
@@ -79,6 +85,9 @@ def train_policy(
     world = load_dynamics(dynamics, tokenizer, "cpu")
     network = VQPolicy(PolicyShape.like(world, config.frame_stack, masked, config.lstm))
     network.start_from(eyes.codebook, world if config.pretrained else None)
+    teacher = None
+    if config.warm_start and warm_start is not None:
+        teacher = start_as(network, warm_start)
     judge = load_reward(reward_model, device, tokenizer)
     trust = trust_with(load_ood_detector(ood, tokenizer, dynamics, device)) if ood is not None else None
     sight = Sight(look_with(eyes, judge, device), config.cached_frames, judge, trust)
@@ -86,7 +95,7 @@ def train_policy(
     clock = Stopwatch()
     with VectorGame(game, config.envs, config.workers, config.seed) as emulators:
         collector = Collector(emulators, sight, config, device)
-        curves, stop = learn(network, collector, config, context, work, device)
+        curves, stop = learn(network, collector, config, context, work, device, teacher)
     with context.store.draft(KIND, version, config=config, code_version=CODE_VERSION, inputs=inputs) as draft:
         draft.save_tensors(network.state_dict())
         write_curves(curves, draft.path / "curves.parquet")
@@ -100,6 +109,7 @@ def train_policy(
             "codebook_sha256": tokenizer.facts["codebook_sha256"],
             "network": asdict(network.shape),
             "pretrained": config.pretrained,
+            "warm_start": warm_start.id if config.warm_start and warm_start is not None else None,
             "ood_detector": ood.id if ood is not None else None,
             "parameters_trained": sum(p.numel() for p in network.parameters()),
             "parameters": sum(p.numel() for m in (network, eyes) for p in m.parameters()),
@@ -135,6 +145,7 @@ def summary(curves: Curves) -> dict[str, float]:
             "explained_variance",
             "approx_kl",
             "clip_fraction",
+            "kickstart_divergence",
             "reward_signal_to_noise",
             "frames_computed_share",
             "ood_flagged_share",

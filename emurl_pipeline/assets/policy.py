@@ -35,7 +35,13 @@ def assets(profile: Profile) -> list[Any]:
         profile.policy,
         core=train_policy,
         group="policy",
-        deps=["tokenizer", "dynamics", "reward_model", "ood_detector"],
+        deps=[
+            "tokenizer",
+            "dynamics",
+            "reward_model",
+            "ood_detector",
+            *(["warm_start"] if profile.policy.warm_start else []),
+        ],
         kinds={"pytorch"},
         pool="gpu",
         shared=["game"],
@@ -46,6 +52,9 @@ def assets(profile: Profile) -> list[Any]:
         tokenizer, dynamics = work.upstream("tokenizer"), work.upstream("dynamics")
         reward_model, game = work.upstream("reward_model"), work.settings("game", GameConfig)
         ood = work.upstream("ood_detector") if config.ood else None
-        return train_policy(tokenizer, dynamics, reward_model, config, game, work.context, ood=ood)
+        start = work.upstream("warm_start") if config.warm_start else None
+        return train_policy(
+            tokenizer, dynamics, reward_model, config, game, work.context, ood=ood, warm_start=start
+        )
 
     return [policy]

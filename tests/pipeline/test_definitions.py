@@ -11,7 +11,7 @@ from emurl_core.game import GameConfig
 from emurl_core.profiles import load_profile
 from emurl_core.validation import BEFORE_POLICY, BEFORE_TRAINING
 from emurl_pipeline.assets import validation
-from emurl_pipeline.definitions import ASSETS, ON_REQUEST, STEPS, build
+from emurl_pipeline.definitions import ACTIONS, ASSETS, ON_REQUEST, STEPS, build, from_dataset
 from emurl_pipeline.progress import REFERENCE_SECONDS
 
 ROOT = Path(__file__).parent.parent.parent
@@ -62,7 +62,12 @@ def test_the_graph_is_the_one_of_the_design(graph):
         "reward_comparison": {"frame_dataset", "tokenizer"},
         "reward_truth": {"reward_model"},
         "ood_detector": {"frame_dataset", "tokenizer", "dynamics"},
-        "policy": {"tokenizer", "dynamics", "reward_model", "ood_detector"},
+        "clips": {"frame_dataset"},
+        "inverse_dynamics": {"clips"},
+        "action_labels": {"clips", "inverse_dynamics"},
+        "label_truth": {"clips", "action_labels"},
+        "warm_start": {"clips", "action_labels", "tokenizer", "dynamics"},
+        "policy": {"tokenizer", "dynamics", "reward_model", "ood_detector", "warm_start"},
         "evaluation": {"policy"},
     }
 
@@ -75,6 +80,18 @@ def test_what_is_judged_on_request_is_built_on_by_nothing_and_run_by_no_job(grap
     planned = {n.name for job in jobs if not job.name.startswith("__") for n in job.nodes}
     assert planned.isdisjoint(ON_REQUEST)
     assert "reward_model" in planned
+
+
+def test_actions_are_read_off_videos_only_where_the_policy_begins_with_them():
+    demo = load_profile("demo")
+    without = demo.model_copy(update={"policy": demo.policy.model_copy(update={"warm_start": False})})
+    assert set(ACTIONS) <= set(from_dataset(demo))
+    assert set(ACTIONS).isdisjoint(from_dataset(without))
+    own = without.model_copy(update={"scrape": demo.scrape.model_copy(update={"source": "local"})})
+    graph = build(own).resolve_asset_graph()
+    parents = {p.to_user_string() for p in graph.get(dg.AssetKey("policy")).parent_keys}
+    assert "warm_start" not in parents
+    assert not graph.has(dg.AssetKey("label_truth")), "nobody knows what was pressed in real speedruns"
 
 
 @pytest.mark.parametrize("variant", ["resnet", "sequence"])
@@ -90,7 +107,7 @@ def test_only_videos_have_partitions(graph):
     assert partitioned == {"video_metadata", "videos", "frames"}
 
 
-@pytest.mark.parametrize("name", [*ASSETS, *ON_REQUEST])
+@pytest.mark.parametrize("name", [*ASSETS, *ACTIONS, *ON_REQUEST])
 def test_every_asset_says_what_it_is(graph, name):
     asset = graph.get(dg.AssetKey(name))
     assert asset.description

@@ -4,7 +4,7 @@ from dagster import validate_run_config
 
 from emurl_core.profiles import Profile, load_profile
 from emurl_pipeline.assets import frames, sources
-from emurl_pipeline.definitions import ASSETS, ON_REQUEST, build
+from emurl_pipeline.definitions import ACTIONS, ASSETS, ON_REQUEST, build
 from emurl_pipeline.run_config import core_config, run_config_class
 
 SECTIONS = sorted(Profile.model_fields)
@@ -37,7 +37,7 @@ def test_names_defaults_and_descriptions_are_those_of_the_library(section):
         assert derived[name].default == (list(default) if isinstance(default, tuple) else default)
 
 
-@pytest.mark.parametrize("asset", [*ASSETS, *ON_REQUEST])
+@pytest.mark.parametrize("asset", [*ASSETS, *ACTIONS, *ON_REQUEST])
 def test_the_launchpad_offers_the_settings_of_the_profile(asset):
     profile = load_profile("demo")
     job = build(profile).resolve_implicit_global_asset_job_def()

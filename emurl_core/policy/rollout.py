@@ -93,7 +93,7 @@ class Collector:
             )
             if cut.any():
                 self.tally.end(cut, lost)
-                self.starts.end(cut & ~lost, self.reward.progress)
+                self.starts.end(cut & ~lost)
                 self._begin_episodes(cut, lost)
         last_values = self._ask(network, self.memory.stacks, self.memory.previous)[1]
         return Rollout(**{k: torch.stack([s[k] for s in steps]) for k in steps[0]}, last_values=last_values)

@@ -180,7 +180,7 @@ def test_an_emulator_that_is_lost_while_episodes_begin_stands_at_power_on_whatev
 
 
 def test_an_episode_that_gained_and_lost_it_again_counts_as_a_success() -> None:
-    walk = Walk(Corridor(8), beginnings(8, share=1.0, gain=0.05, saves=50, capacity=100))
+    walk = Walk(Corridor(8), beginnings(8, share=1.0, gain=0.045, saves=50, capacity=100))
     for _ in range(30):
         walk.step()
     walk.end()

@@ -66,7 +66,7 @@ class PolicyConfig(StageConfig):
     archive_saves: int = Field(8, ge=1)
     """States taken in one iteration, beside the first of a new frontier; each costs about 20 ms."""
     archive_gain: float = Field(0.03, gt=0)
-    """Learned progress that an episode from the archive has to gain to count as a success."""
+    """Learned progress that an episode from the archive has to gain at any time to count as a success."""
 
     reward_interval: int = Field(8, ge=1)
     """Steps between two rewards, each the difference of progress since the last one."""

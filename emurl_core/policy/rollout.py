@@ -100,7 +100,7 @@ class Collector:
             if cut.any():
                 self.tally.end(cut, lost)
                 self.ruts.end(cut & ~lost)
-                self.starts.end(cut & ~lost, self.reward.progress)
+                self.starts.end(cut & ~lost)
                 self._begin_episodes(cut, lost)
         last_values = self._ask(network, self.memory.stacks, self.memory.previous, self.memory.hidden)[1]
         return Rollout(

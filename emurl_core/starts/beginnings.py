@@ -59,8 +59,8 @@ class Beginnings(Protocol):
         Returns `(E,) bool`: emulators that were lost meanwhile, beside those that were before.
         """
 
-    def end(self, rows: np.ndarray, progress: np.ndarray) -> None:
-        """Episodes `rows (E,) bool` ended at this smoothed progress `(E,)`, seen to their end."""
+    def end(self, rows: np.ndarray) -> None:
+        """Episodes `rows (E,) bool` ended, seen to their end."""
 
     def report(self) -> dict[str, float]:
         """Scalars for the curves, since the last report."""
@@ -92,7 +92,7 @@ class FromPowerOn:
     ) -> np.ndarray:
         return np.zeros_like(lost)
 
-    def end(self, rows: np.ndarray, progress: np.ndarray) -> None:
+    def end(self, rows: np.ndarray) -> None:
         pass
 
     def report(self) -> dict[str, float]:

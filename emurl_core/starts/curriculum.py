@@ -2,7 +2,7 @@
 
 Progress is cut into bands (`cells`). Episodes begin in one band until enough of them gain from there, then in the next one
 below in which there are states: what follows is known by then, so the same gain is enough. Below the lowest band it begins at
-the frontier again, which has moved on meanwhile.
+the frontier again, and also as soon as the frontier moves on: new ground is where there is most to learn.
 """
 
 import torch
@@ -14,7 +14,7 @@ EPISODES = 8
 """That began in a band are judged together."""
 SUCCESS_SHARE = 0.2
 """Of them must have gained, for beginning further back."""
-PATIENCE = 3
+PATIENCE = 2
 """Times that a band is judged without success before it is left nevertheless: what the reward model takes for the frontier may
 be a dead end, or no place on the way at all."""
 
@@ -25,13 +25,15 @@ class Curriculum:
     """Which band episodes begin in now, and what becomes of them."""
 
     def __init__(self) -> None:
-        self._band = _FRONTIER
+        self._band = self._farthest = _FRONTIER
         self._ended = self._gained = self._failures = 0
 
     def band(self, held: set[int]) -> int:
         """The band to begin in, of those in `held`, not empty: the nearest from the present one down, else the frontier."""
+        frontier = max(held)
         below = [b for b in held if b <= self._band]
-        chosen = max(below or held)
+        chosen = max(below) if below and frontier <= self._farthest else frontier
+        self._farthest = max(self._farthest, frontier)
         if chosen != self._band:
             self._move_to(chosen)
         return chosen
@@ -58,11 +60,14 @@ class Curriculum:
 
     def state(self) -> dict[str, Tensor]:
         """Everything needed to go on."""
-        return {"numbers": torch.tensor([self._band, self._ended, self._gained, self._failures])}
+        return {
+            "numbers": torch.tensor([self._band, self._farthest, self._ended, self._gained, self._failures])
+        }
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Go on from `state()`."""
-        self._band, self._ended, self._gained, self._failures = state["numbers"].tolist()
+        numbers = state["numbers"].tolist()
+        self._band, self._farthest, self._ended, self._gained, self._failures = numbers
 
     def _move_to(self, band: int) -> None:
         self._band = band

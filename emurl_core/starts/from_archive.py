@@ -32,7 +32,7 @@ class FromArchive:
         saves: states taken in a rollout at most, spread over it and at most one a step; only the first states of a new highest
             band of progress come on top.
         rollout_steps: length of a rollout.
-        gain: learned progress that an episode has to gain to count as a success.
+        gain: learned progress that an episode has to gain at any time to count as a success.
         settle_steps: of an episode, before its smoothed progress is believed: it is a mean over few frames at first.
     """
 
@@ -55,6 +55,7 @@ class FromArchive:
         self._ways = [Way() for _ in range(envs)]
         self._starts = np.full(envs, POWER_ON, np.int64)
         self._first = np.zeros(envs, np.float64)
+        self._best = np.zeros(envs, np.float64)
         self._age = np.zeros(envs, np.int64)
         self._steps = self._taken = 0
         self._outcomes: list[bool] = []
@@ -75,6 +76,7 @@ class FromArchive:
         for row, start in zip(chosen, starts, strict=True):
             self._ways[row] = Way(start.number, 0, start.way.steps)
             self._starts[row], self._first[row] = start.number, start.progress
+            self._best[row] = start.progress
         self.at_power_on[chosen], self._age[chosen] = False, 0
         self._follow(np.zeros_like(rows), game)
 
@@ -94,6 +96,7 @@ class FromArchive:
         self._steps += 1
         self._age += 1
         known = ~lost & (self._age >= self._settle_steps)
+        self._best[known] = np.maximum(self._best, progress)[known]
         cells = cells_of(tokens, progress)
         self.archive.see(cells[known])
         taken_by_now = self._saves * ((self._steps - 1) % self._rollout_steps + 1) / self._rollout_steps
@@ -108,9 +111,9 @@ class FromArchive:
         row = int(candidates[progress[candidates].argmax()])
         return self._take(game, row, int(cells[row]), float(progress[row]))
 
-    def end(self, rows: np.ndarray, progress: np.ndarray) -> None:
+    def end(self, rows: np.ndarray) -> None:
         for row in np.flatnonzero(rows & ~self.at_power_on):
-            gained = bool(progress[row] - self._first[row] >= self._gain)
+            gained = bool(self._best[row] - self._first[row] >= self._gain)
             self._outcomes.append(gained)
             if (start := self.archive.held.get(int(self._starts[row]))) is not None:
                 start.begun += 1
@@ -137,6 +140,7 @@ class FromArchive:
             "steps": torch.tensor(self._steps),
             "starts": torch.from_numpy(self._starts.copy()),
             "first": torch.from_numpy(self._first.copy()),
+            "best": torch.from_numpy(self._best.copy()),
             "age": torch.from_numpy(self._age.copy()),
             **{f"archive/{name}": t for name, t in self.archive.state().items()},
             **{f"curriculum/{name}": t for name, t in self._curriculum.state().items()},
@@ -151,7 +155,8 @@ class FromArchive:
             return {k.removeprefix(f"{part}/"): v for k, v in state.items() if k.startswith(f"{part}/")}
 
         self._steps = int(state["steps"])
-        self._starts, self._first, self._age = (state[n].numpy().copy() for n in ("starts", "first", "age"))
+        for name in ("starts", "first", "best", "age"):
+            setattr(self, f"_{name}", state[name].numpy().copy())
         self.at_power_on = self._starts == POWER_ON
         self.archive.restore(below("archive"))
         self._curriculum.restore(below("curriculum"))

@@ -42,7 +42,7 @@ def draw_sheet(library: StartLibrary, rom: bytes, path: Path) -> None:
     chosen = [states[i] for i in np.unique(np.linspace(0, len(states) - 1, SHEET_STATES).astype(int))]
     rows = -(-len(chosen) // _COLUMNS)
     figure = Figure(figsize=(1.8 * _COLUMNS, 1.95 * rows), dpi=100, layout="constrained")
-    axes = figure.subplots(rows, _COLUMNS, squeeze=False).flat
+    axes = list(figure.subplots(rows, _COLUMNS, squeeze=False).flat)
     for axis in axes:
         axis.axis("off")
     for axis, state, frame in zip(axes, chosen, frames_of(chosen, rom), strict=False):

@@ -38,7 +38,7 @@ class Play:
             self.age += 1
             ended = lost | (self.age >= self._episode_steps)
             if ended.any():
-                self.starts.end(ended & ~lost, progress)
+                self.starts.end(ended & ~lost)
                 self._begin(ended, lost)
 
     def progress(self, frames: np.ndarray) -> np.ndarray:

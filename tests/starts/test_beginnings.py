@@ -73,7 +73,7 @@ class Walk:
 
     def end(self) -> None:
         everyone = np.ones(self.game.envs, bool)
-        self.starts.end(everyone, self.progress)
+        self.starts.end(everyone)
         self.begin(everyone, ~everyone)
 
 
@@ -177,6 +177,25 @@ def test_an_emulator_that_is_lost_while_episodes_begin_stands_at_power_on_whatev
     walk.step()
     newest = max(walk.starts.archive.held.values(), key=lambda h: h.number)
     assert (newest.progress, newest.way.parent, newest.way.idle_frames) == (0.71, POWER_ON, 5)
+
+
+def test_an_episode_that_gained_and_lost_it_again_counts_as_a_success_and_the_next_one_begins_from_nothing() -> (
+    None
+):
+    walk = Walk(Corridor(8), before := beginnings(8, share=1.0, gain=0.045, saves=50, capacity=100))
+    for _ in range(30):
+        walk.step()
+    walk.end()
+    for _ in range(5):
+        walk.step(worth=0.0)
+    walk.game.place[:] = 0
+    walk.step(worth=0.0)
+    walk.starts = beginnings(8, share=1.0, gain=0.045, saves=50, capacity=100)
+    walk.starts.restore(before.state())
+    walk.end()
+    assert walk.starts.report()["starts_gaining_share"] == 1.0
+    walk.end()
+    assert walk.starts.report()["starts_gaining_share"] == 0.0
 
 
 def test_episodes_that_gain_lead_the_start_back_and_are_counted_where_they_began() -> None:

@@ -23,7 +23,18 @@ def test_a_fifth_of_gaining_episodes_moves_it_back_and_past_power_on_it_begins_a
     assert play(curriculum, enough[:-1]) == 9, "not before all are judged"
     assert play(curriculum, enough[-1:]) == 5
     assert play(curriculum, enough) == 2
-    assert play(curriculum, enough, HELD | {12}) == 12, "the frontier has moved on meanwhile"
+    assert play(curriculum, enough) == 9
+
+
+def test_new_ground_is_begun_in_at_once_and_the_way_back_starts_there() -> None:
+    enough = [True] * EPISODES
+    curriculum = Curriculum()
+    assert play(curriculum, enough) == 5
+    curriculum.ended(5, True)
+    assert curriculum.band(HELD | {12}) == 12
+    assert play(curriculum, enough[1:], HELD | {12}) == 12, "it is judged by episodes of its own"
+    assert play(curriculum, enough[:1], HELD | {12}) == 9
+    assert play(curriculum, enough, HELD | {12}) == 5, "the frontier is no news any more"
 
 
 def test_too_few_gains_keep_it_where_it_is_until_patience_ends() -> None:

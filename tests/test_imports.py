@@ -26,6 +26,7 @@ ORDER = (
     "ood",
     "policy",
     "evaluation",
+    "watching",
     "validation",
     "profiles",
     "commands",

@@ -18,6 +18,7 @@ from emurl_core.commands.learning import (
     RewardTruth,
     Tokenizer,
 )
+from emurl_core.commands.watching import Watch
 
 __all__ = [
     "Command",
@@ -39,4 +40,5 @@ __all__ = [
     "Tokenizer",
     "Validate",
     "Videos",
+    "Watch",
 ]

@@ -24,6 +24,8 @@ _PICTURE_S = 0.045
 """Time between two pictures at least: about twenty a second, whatever the speed."""
 _PIECES = (1, 2, 3, 5, 6, 10, 15, STEP_FRAMES)
 """Frames from one picture to the next: what divides a step."""
+_HANDS_FRAMES = 6
+"""Hands are asked this often at least, at every speed: a tap lasts that long, and the next one must be another."""
 _ASK_S = 0.2
 """While nothing may happen: how often to look whether this is the end. Orders wake it at once."""
 
@@ -136,7 +138,7 @@ class Playing:
             if self._controls.taken_over:
                 by_hand = True
                 buttons = self._controls.pressed()
-                held.update({button: stop - position for button in buttons})
+                held.update(dict.fromkeys(buttons, stop - position))
                 self._hold(buttons)
                 self._emulator.tick(stop - position)
             else:
@@ -177,6 +179,8 @@ class Playing:
         """The frame of the step that is shown next."""
         wanted = _PICTURE_S * EMULATOR_FPS * self._controls.speed
         piece = next((piece for piece in _PIECES if piece >= wanted), STEP_FRAMES)
+        if self._controls.taken_over:
+            piece = min(piece, _HANDS_FRAMES)
         stop = min(position + piece, STEP_FRAMES)
         self._pace((stop - position) / EMULATOR_FPS / self._controls.speed)
         return stop

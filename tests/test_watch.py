@@ -20,10 +20,11 @@ from policy_inputs import GAME, make_inputs
 from emurl_core.artifacts import Artifact, ArtifactError, ArtifactStore
 from emurl_core.game import GameConfig, VectorGame, open_game
 from emurl_core.game.embedded import ROM_PATH
+from emurl_core.game.seeding import draw_idle_frames
 from emurl_core.policy import Policy, PolicyConfig, load_policy, train_policy
 from emurl_core.policy.memory import NO_BUTTON
 from emurl_core.runtime import RuntimeConfig
-from emurl_core.screen import Button, unpack_shades
+from emurl_core.screen import STEP_FRAMES, Button, unpack_shades
 from emurl_core.stage import StageContext
 from emurl_core.watching import Board, Controls, Playing, WatchConfig, WatchServer, watch
 from emurl_core.watching.server import TOKEN_HEADER
@@ -177,6 +178,9 @@ def test_what_is_watched_is_the_episode_that_an_evaluation_plays(
             assert message["value"] == pytest.approx(float(agent.values[0]), abs=1e-6)
             np.testing.assert_allclose(message["probabilities"], agent.probabilities[0], atol=1e-4)
             frames = game.step(action)
+    # The title stands still whatever the seed; the clock tells whether its idle frames were waited.
+    idle = draw_idle_frames(np.random.default_rng(seed))
+    assert room.playing._emulator.frames == idle + steps * STEP_FRAMES
     assert sum(seen[-1]["probabilities"]) == pytest.approx(1.0, abs=1e-3)
     assert seen[-1]["probabilities"][Button.SELECT] == 0.0
     assert not seen[-1]["allowed"][Button.SELECT]

@@ -18,6 +18,7 @@ from emurl_core import commands
 from emurl_core.artifacts import ArtifactStore
 from emurl_core.configuration import HOME_VARIABLE
 from emurl_core.profiles import PROFILE_VARIABLE, Profile, load_profile
+from emurl_core.watching import WatchConfig
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -93,6 +94,7 @@ def _subcommands(profile: Profile) -> Any:
         "policy": c.Policy(profile.policy, profile.game, profile.runtime),
         "evaluate": c.Evaluate(profile.evaluation, profile.game, profile.runtime),
         "starts": c.Starts(profile.game),
+        "watch": c.Watch(WatchConfig(), profile.game, profile.runtime),
         "validate": c.Validate(profile.validation, profile.game, profile.runtime, profile),
         "lineage": c.Lineage(tyro.MISSING),
     }

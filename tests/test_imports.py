@@ -28,6 +28,7 @@ ORDER = (
     "policy",
     "actions",
     "evaluation",
+    "watching",
     "validation",
     "profiles",
     "commands",

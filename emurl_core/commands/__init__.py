@@ -19,6 +19,7 @@ from emurl_core.commands.learning import (
     RewardTruth,
     Tokenizer,
 )
+from emurl_core.commands.watching import Watch
 
 __all__ = [
     "Clips",
@@ -46,4 +47,5 @@ __all__ = [
     "Tokenizer",
     "Validate",
     "Videos",
+    "Watch",
 ]

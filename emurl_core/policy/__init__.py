@@ -5,7 +5,7 @@ each distinct frame once), `reward` (what is paid), `rollout` (playing), `ppo` (
 `checkpoint` (resume states).
 """
 
-from emurl_core.policy.agent import Agent, Policy, load_policy
+from emurl_core.policy.agent import Agent, Policy, load_policy, require_same_game
 from emurl_core.policy.configuration import PolicyConfig
 from emurl_core.policy.network import PolicyShape, VQPolicy
 from emurl_core.policy.sight import Sight
@@ -19,5 +19,6 @@ __all__ = [
     "Sight",
     "VQPolicy",
     "load_policy",
+    "require_same_game",
     "train_policy",
 ]

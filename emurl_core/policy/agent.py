@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from emurl_core.artifacts import Artifact, ArtifactError, ArtifactStore
+from emurl_core.game import OpenedGame
 from emurl_core.policy.configuration import PolicyConfig
 from emurl_core.policy.memory import Memory, draw_actions
 from emurl_core.policy.network import PolicyShape, VQPolicy
@@ -54,7 +55,7 @@ class Agent:
     """
 
     def __init__(self, policy: Policy, seeds: Sequence[int], greedy: bool = False) -> None:
-        self._policy, self._greedy = policy, greedy
+        self._policy, self.greedy = policy, greedy
         self._streams = [np.random.default_rng(seed) for seed in seeds]
         shape = policy.network.shape
         self._memory = Memory(len(seeds), shape.frames, 2 * shape.lstm)
@@ -88,12 +89,26 @@ class Agent:
         logits, values, self._hidden = self._policy.network(*(part.to(device) for part in memory))
         log_all = logits.double().log_softmax(-1).cpu().numpy()
         self.probabilities, self.values = np.exp(log_all).astype(np.float32), values.cpu().numpy()
-        if self._greedy:
+        if self.greedy:
             self._last = log_all.argmax(1)
         else:
             noise = np.stack([stream.random(len(Button)) for stream in self._streams])
             self._last = draw_actions(log_all, noise)
         return self._last.copy()
+
+    def pressed(self, actions: np.ndarray) -> None:
+        """Somebody else pressed these, `(B,)` in [0, 8], instead of what `act` chose last; 8 (`NO_BUTTON`) is none."""
+        self._last = np.asarray(actions, np.int64).copy()
+
+
+def require_same_game(policy: Artifact, opened: OpenedGame) -> None:
+    """Raises ArtifactError when the policy was trained on another ROM than the one that is to be played."""
+    found = {key: policy.facts.get(key) for key in opened.identity}
+    if found != opened.identity:
+        raise ArtifactError(
+            f"{policy.id} was trained on another game: found {opened.identity} in the configuration, expected {found}; "
+            "play the ROM it was trained on, or train a policy on this one"
+        )
 
 
 def load_policy(artifact: Artifact, store: ArtifactStore, device: torch.device | str = "cpu") -> Policy:

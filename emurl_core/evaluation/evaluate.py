@@ -8,15 +8,15 @@ import numpy as np
 import pyarrow.parquet as pq
 from pydantic import Field
 
-from emurl_core.artifacts import Artifact, ArtifactError, Input, version_of
+from emurl_core.artifacts import Artifact, Input, version_of
 from emurl_core.configuration import StageConfig
 from emurl_core.evaluation.animation import write_gif
 from emurl_core.evaluation.episodes import Episode, play, replay, write_table
 from emurl_core.evaluation.pictures import milestones_picture, progress_picture
 from emurl_core.evaluation.players import PlayerName, player_called
 from emurl_core.evaluation.scores import learned_reached, milestone_table, scores, true_reached
-from emurl_core.game import GameConfig, OpenedGame, VectorGame, open_game
-from emurl_core.policy import Policy, load_policy
+from emurl_core.game import GameConfig, VectorGame, open_game
+from emurl_core.policy import Policy, load_policy, require_same_game
 from emurl_core.runtime import pick_device, track
 from emurl_core.stage import StageContext
 
@@ -50,7 +50,7 @@ def evaluate(policy: Artifact, config: EvaluationConfig, game: GameConfig, conte
         ArtifactError: `policy` is no policy, was trained on another ROM, or something it was built from is gone.
     """
     opened = open_game(game)
-    _require_same_game(policy.expect("policy"), opened)
+    require_same_game(policy.expect("policy"), opened)
     inputs = [Input("policy", policy)]
     version = version_of(config, CODE_VERSION, inputs, json.dumps(opened.identity))
     if (existing := context.store.reuse(KIND, version)) is not None:
@@ -110,13 +110,4 @@ def _draw(
         frames = list(replay(episode, game))
         write_gif(
             frames, episode.actions, trained.sight.along(np.stack(frames)), folder / f"{name}.gif", title
-        )
-
-
-def _require_same_game(policy: Artifact, opened: OpenedGame) -> None:
-    found = {key: policy.facts.get(key) for key in opened.identity}
-    if found != opened.identity:
-        raise ArtifactError(
-            f"{policy.id} was trained on another game: found {opened.identity} in the configuration, expected {found}; "
-            "evaluate it on the ROM it was trained on, or train a policy on this one"
         )

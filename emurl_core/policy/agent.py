@@ -124,14 +124,14 @@ def load_policy(artifact: Artifact, store: ArtifactStore, device: torch.device |
         shape = dict(artifact.facts["network"])
         network = VQPolicy(PolicyShape(**shape | {"masked": tuple(shape["masked"])}))
         network.load_state_dict(weights)
-    except (RuntimeError, KeyError, TypeError) as error:
+        capacity = PolicyConfig.model_validate(artifact.config).cached_frames
+    except (RuntimeError, KeyError, TypeError, ValueError) as error:
         raise ArtifactError(
             f"{artifact.id} does not fit this code: found {' '.join(str(error).split())}; expected the weights that its config "
             "describes: train the policy again"
         ) from error
     judge = load_reward(inputs["reward_model"], device, inputs["tokenizer"])
     look = look_with(load_tokenizer(inputs["tokenizer"], device), judge, device)
-    capacity = PolicyConfig.model_validate(artifact.config).cached_frames
     return Policy(
         network.to(device).eval().requires_grad_(False), Sight(look, capacity, judge), device, artifact.facts
     )

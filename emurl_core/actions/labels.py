@@ -116,12 +116,11 @@ def read_labels(labels: Artifact, clips: Artifact, store: ArtifactStore) -> list
 def _label(model: InverseDynamics, clip: Clip, device: torch.device) -> tuple[np.ndarray, np.ndarray]:
     classes, confidence = np.full(len(clip), NONE, np.int64), np.ones(len(clip), np.float32)
     for begin, end in clip.stretches:
-        chances = read_actions(
-            model,
-            lambda a, b, at=begin: clip.packed(at + a, at + b),
-            end - begin,
-            device,  # type: ignore[misc]
-        )
+
+        def packed(first: int, last: int, begin: int = begin) -> np.ndarray:
+            return clip.packed(begin + first, begin + last)
+
+        chances = read_actions(model, packed, end - begin, device)
         classes[begin:end], confidence[begin:end] = chances.argmax(1), chances.max(1)
     return classes, confidence
 

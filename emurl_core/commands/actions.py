@@ -77,5 +77,5 @@ class Clone(Command):
 
     def run(self, store: ArtifactStore) -> int:
         context = StageContext(store, runtime=self.runtime)
-        inputs = (store.get(kind) for kind in ("action_labels", "clips", "tokenizer", "dynamics"))
+        inputs = store.get("action_labels"), store.get("clips"), store.get("tokenizer"), store.get("dynamics")
         return say(clone_policy(*inputs, self.config, self.game, context))

@@ -57,19 +57,24 @@ class CloningConfig(FitConfig):
     """Share of decisions that are learnt without the older frames."""
     forget_previous: float = Field(0.5, ge=0, le=1)
     """Share of decisions that are learnt without the previous button: who knows it copies it."""
+    doubt: float = Field(0.05, ge=0, lt=1)
+    """Share of the blame that goes to all allowed buttons alike. Labels are not always right, and who is sure of a wrong one
+    presses it for ever."""
 
 
 class Copyist(Trainable):
     """A policy that learns to press what was pressed."""
 
-    def __init__(self, policy: VQPolicy) -> None:
+    def __init__(self, policy: VQPolicy, doubt: float = 0.0) -> None:
         super().__init__()
-        self.policy = policy
+        self.policy, self.doubt = policy, doubt
 
     def loss(self, batch: Batch) -> Losses:
-        """Cross-entropy in nats a decision."""
+        """Cross-entropy in nats a decision, partly with all allowed buttons."""
         logits = self.policy(batch["stacks"], batch["previous"])[0]
-        loss = cross_entropy(logits, batch["buttons"])
+        copied = cross_entropy(logits, batch["buttons"])
+        any_button = -logits.log_softmax(-1)[:, self.policy.allowed].mean()
+        loss = (1 - self.doubt) * copied + self.doubt * any_button
         with torch.no_grad():
             right = (logits.argmax(-1) == batch["buttons"]).float().mean()
         return loss, {"accuracy": right}
@@ -121,7 +126,7 @@ def clone_policy(
     world = load_dynamics(dynamics, tokenizer, "cpu")
     policy = VQPolicy(PolicyShape.like(world, config.frame_stack, masked))
     policy.start_from(eyes.codebook, world if config.pretrained else None)
-    copyist = Copyist(policy)
+    copyist = Copyist(policy, config.doubt)
     batches = CopyBatches(
         examples["train"], config.batch_size, config.evenness, config.forget_older, config.forget_previous, config.seed,
     )  # fmt: skip

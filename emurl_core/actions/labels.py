@@ -117,8 +117,8 @@ def _label(model: InverseDynamics, clip: Clip, device: torch.device) -> tuple[np
     classes, confidence = np.full(len(clip), NONE, np.int64), np.ones(len(clip), np.float32)
     for begin, end in clip.stretches:
 
-        def packed(first: int, last: int, at: int = begin) -> np.ndarray:
-            return clip.packed(at + first, at + last)
+        def packed(first: int, last: int, begin: int = begin) -> np.ndarray:
+            return clip.packed(begin + first, begin + last)
 
         chances = read_actions(model, packed, end - begin, device)
         classes[begin:end], confidence[begin:end] = chances.argmax(1), chances.max(1)

@@ -77,6 +77,5 @@ class Clone(Command):
 
     def run(self, store: ArtifactStore) -> int:
         context = StageContext(store, runtime=self.runtime)
-        labels, clips = store.get("action_labels"), store.get("clips")
-        tokenizer, dynamics = store.get("tokenizer"), store.get("dynamics")
-        return say(clone_policy(labels, clips, tokenizer, dynamics, self.config, self.game, context))
+        inputs = store.get("action_labels"), store.get("clips"), store.get("tokenizer"), store.get("dynamics")
+        return say(clone_policy(*inputs, self.config, self.game, context))

@@ -16,6 +16,7 @@ from policy_inputs import DYNAMICS, REWARD, TOKENIZER
 
 from emurl_core.actions import CloningConfig, clone_policy, read_labels
 from emurl_core.actions.classes import NONE
+from emurl_core.actions.cloning import Copyist
 from emurl_core.actions.copying import CopyBatches, Examples, examples_of
 from emurl_core.actions.decisions import decisions_of
 from emurl_core.artifacts import Artifact, ArtifactError, ArtifactStore
@@ -143,19 +144,25 @@ def test_batches_forget_as_often_as_they_are_told_and_even_out_copies():
         assert drawn == pytest.approx(share, abs=0.05)
 
 
-def test_what_was_pressed_is_learnt():
-    from emurl_core.actions.cloning import Copyist
-
+@pytest.mark.parametrize(("doubt", "least"), [(0.0, 0.0), (0.4, 0.01)])
+def test_what_was_pressed_is_learnt_with_as_much_doubt_as_is_asked_for(doubt, least):
     torch.manual_seed(0)
-    copyist = Copyist(VQPolicy(PolicyShape(16, 16, 1, 2, 32, 2, (7,))))
-    batches = CopyBatches(some_examples(400), 32, 0.5, 0.5, 0.5, 0)
+    copyist = Copyist(VQPolicy(PolicyShape(16, 16, 1, 2, 32, 2, (7,))), doubt)
+    examples = some_examples(400)
+    batches = CopyBatches(examples, 32, 0.5, 0.5, 0.5, 0)
     optimizer = torch.optim.AdamW(copyist.parameters(), 1e-2)
     for step in range(120):
         loss, report = copyist.loss(batches(step))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+    assert torch.isfinite(loss), "a masked button is no part of it"
     assert report["accuracy"] > 0.9
+    with torch.no_grad():
+        logits = copyist.policy(torch.from_numpy(examples.stacks), torch.from_numpy(examples.previous))[0]
+    chances = logits.softmax(-1)[:, :7]
+    found = float(chances.min(1).values.median())
+    assert found >= least if doubt else found < 0.005
 
 
 def test_the_stage_publishes_a_policy_with_its_lineage_and_baselines(cloned, recorded, truly_labelled):

@@ -34,8 +34,8 @@ demo: setup ## the whole graph on the embedded game, with a report
 ui: setup ## Dagster's and MLflow's pages on the same home
 	@$(BIN)/emurl ui
 
-test: setup ## all tests
-	@$(BIN)/python -m pytest $(ARGS)
+test: setup ## all tests, two at a time
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: setup ## style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -175,6 +175,7 @@ downsample = 4
 steps = 20
 gate_kendall_tau = -1.0
 [policy]
+warm_start = false
 iterations = 2
 envs = 2
 workers = 0

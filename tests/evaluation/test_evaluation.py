@@ -141,7 +141,7 @@ def test_a_policy_of_another_rom_is_refused(policy: Artifact, shared: StageConte
         policy, record={**policy.record, "facts": {**policy.facts, "rom_sha1": "0" * 40}}
     )
     with pytest.raises(
-        ArtifactError, match=r"trained on another game.*found.*expected.*evaluate it on the ROM"
+        ArtifactError, match=r"trained on another game.*found.*expected.*play the ROM it was trained on"
     ):
         evaluate(foreign, CONFIG, GAME, shared)
     tokenizer = shared.store.get("tokenizer")

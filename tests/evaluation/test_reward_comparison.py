@@ -49,7 +49,7 @@ def test_it_trains_what_is_missing_reuses_what_is_there_and_leaves_the_current_m
     assert {name.split("/")[0] for name in curves.names} == {f"reward-{v}" for v in trained}
     assert found.facts["models"]["resnet"] == current.id
     assert shared.store.get("reward_model").id == current.id
-    assert shared.store.partitions("reward_candidate") == ["global", "sequence", "tokenizer"]
+    assert {"global", "sequence", "tokenizer"} <= set(shared.store.partitions("reward_candidate"))
     trained.clear()
     again = compare_rewards(inputs.dataset, inputs.tokenizer, CONFIG, settings, GAME, shared)
     assert again.id == found.id

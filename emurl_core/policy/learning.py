@@ -4,6 +4,7 @@ It knows neither artifacts nor which game is played; those are brought together 
 """
 
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -50,8 +51,11 @@ def learn(
     optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate, eps=1e-5)
     watchmen = Watchmen(config)
     resumed = checkpoint.load(work, network, optimizer, collector, watchmen)
-    finished, notes = resumed or (0, {"curves": []})
+    finished, notes = resumed or (0, {"curves": [], "stop": None})
     curves: Curves = notes["curves"]
+    if notes["stop"] is not None:
+        # Stopped, and interrupted before it was published: the last healthy weights are those of the resume state.
+        return curves, Stop(**notes["stop"])
     if resumed is None:
         collector.begin()
     every = max(1, config.iterations // CURVE_POINTS)
@@ -95,7 +99,7 @@ def learn(
                     optimizer,
                     collector,
                     watchmen,
-                    {"curves": curves},
+                    {"curves": curves, "stop": asdict(stop) if stop else None},
                     config.kept_checkpoints,
                 )
             saved = sitting.seconds

@@ -92,6 +92,11 @@ def test_a_training_without_a_signal_is_stopped_by_its_entropy_and_says_so(
         curves, stop = learn(network, collector, config, context, tmp_path, CPU)
     assert stop.sentinel == "entropy"
     assert curves[-1]["steps"] == 4 * config.rollout_size
+    # Interrupted before it was published, it is taken up as stopped: the same words, the same weights.
+    again, emulators = corridor(ToyGame(config.envs, good=Button.SELECT), config, masked=(Button.SELECT,))
+    assert learn(again, emulators, config, context, tmp_path, CPU) == (curves, stop)
+    for name, weights in network.state_dict().items():
+        assert torch.equal(weights, again.state_dict()[name]), name
 
 
 def test_a_training_that_learns_is_left_alone(context: StageContext, tmp_path: Path) -> None:

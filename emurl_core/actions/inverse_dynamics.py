@@ -39,8 +39,8 @@ class InverseDynamicsConfig(RolloutConfig, FitConfig):
     """Share of pixels, at most, that are drawn a shade off before the model sees them: no video is read without error."""
     gate_accuracy_gain: float = Field(0.1, ge=-1, le=1)
     """The model passes its gate when its accuracy on held-out rollouts is above the best baseline's by this much …"""
-    gate_pressed_accuracy: float = Field(0.5, ge=0, le=1)
-    """… and it names this share of the presses rightly."""
+    gate_pressed_gain: float = Field(0.05, ge=-1, le=1)
+    """… and, over the frames on which a button is held, by this much. Many presses of random play change nothing: none can name those."""
 
 
 class InverseDynamics(Trainable):

@@ -33,7 +33,7 @@ PLACE = (23, 9, 280, 252)
 SPLITS = DatasetConfig(validation_share=0.3, test_share=0.3)
 TINY_INVERSE = InverseDynamicsConfig(
     rollout_sessions=6, held_out_sessions=2, session_frames=40, window_frames=16, steps=150, batch_size=4, channels=8, width=16,
-    learning_rate=3e-3, dropout=0.0, validate_every=0, warmup_steps=1, gate_accuracy_gain=-1.0, gate_pressed_accuracy=0.0,
+    learning_rate=3e-3, dropout=0.0, validate_every=0, warmup_steps=1, gate_accuracy_gain=-1.0, gate_pressed_gain=-1.0,
 )  # fmt: skip
 
 

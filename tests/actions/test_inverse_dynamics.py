@@ -192,7 +192,7 @@ def test_the_stage_publishes_the_model_beside_its_baselines(inverse: Artifact, r
 
 
 def test_a_model_below_its_gate_says_so(recorded, clips, inverse):
-    strict = TINY_INVERSE.model_copy(update={"gate_pressed_accuracy": 1.0})
+    strict = TINY_INVERSE.model_copy(update={"gate_pressed_gain": 1.0})
     failed = train_inverse_dynamics(clips, strict, GameConfig(), recorded.context)
     recorded.store.choose(inverse)
     assert failed.facts["gate_passed"] is False

@@ -2,13 +2,14 @@
 
     python benchmarks/policy.py --home DIR [--seeds 0 1 2] [--variants default "no smoothing" ...] [--iterations 36] [--sb3]
 
-DIR holds a tokenizer, a dynamics model, a reward model and perhaps a detector and a warm start (`benchmarks/learning.py`
-makes them). Trains and evaluates with `emurl policy` and `emurl evaluate`, each in a process of its own; what is published
-in DIR is not made again. `--sb3` adds Stable-Baselines3's PPO with a CnnPolicy on the same emulators, reward and steps.
+DIR holds a tokenizer, a dynamics model, a reward model and a detector (`benchmarks/learning.py` makes them); the cloned policy
+that the profile begins with is made in it where it is missing. Trains and evaluates with `emurl policy` and `emurl evaluate`,
+each in a process of its own; what is published in DIR is not made again. `--sb3` adds Stable-Baselines3's PPO with a CnnPolicy
+on the same emulators, reward and steps.
 
 Prints Markdown: true progress from power-on as the interquartile mean over seeds and episodes with its stratified bootstrap
-interval, the share of episodes that reach each milestone, steps out of the intro, entropy at the end of the training. RAM
-decides what is true, here only.
+interval, the share of episodes that reach each milestone, steps out of the intro, entropy at the start and the end of the
+training. RAM decides what is true, here only.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pyarrow.parquet as pq
 from stages import Commands, spread, table
@@ -30,16 +32,23 @@ from emurl_core.game import GameConfig, open_game
 
 VARIANTS: dict[str, tuple[str, ...]] = {
     "default": (),
-    "from scratch": ("--no-pretrained",),
-    "preset classic": ("--preset", "classic"),
+    "no warm start": ("--no-warm-start",),
+    "from scratch": ("--no-warm-start", "--no-pretrained"),
+    "archive of starts": ("--start", "archive"),
+    "archive, no warm start": ("--start", "archive", "--no-warm-start"),
+    "preset classic": ("--preset", "classic", "--no-warm-start"),
+    "preset classic, warm start": ("--preset", "classic"),
     "interval 1": ("--reward-interval", "1"),
-    "interval 16": ("--reward-interval", "16"),
     "interval 64": ("--reward-interval", "64"),
     "no smoothing": ("--progress-window", "1"),
     "return filter .8": ("--return-filter", "0.8"),
     "no OOD damping": ("--no-ood",),
+    "LSTM": ("--lstm", "64"),
 }
-"""What each variant changes."""
+"""What each variant changes of the profile, which begins as a cloned policy."""
+CLONING = ("clips", "inverse-dynamics", "label-actions", "clone")
+BESIDE = ("greedy", "random", "fixed")
+"""Players that are measured once, beside the first agent."""
 MILESTONES = open_game(GameConfig()).game.milestones
 
 
@@ -50,8 +59,8 @@ class Played:
     progress: list[np.ndarray] = field(default_factory=list)
     reached: list[dict[str, np.ndarray]] = field(default_factory=list)
     """Milestone -> steps, NaN where it was not reached."""
-    curves: list[dict[str, float]] = field(default_factory=list)
-    """The last point of each training's curves."""
+    curves: list[dict[str, np.ndarray]] = field(default_factory=list)
+    """The curves of each training, by name: `(iterations,) float64`."""
     wall_s: list[float] = field(default_factory=list)
 
     def add(self, episodes: Sequence[Mapping[str, Any]]) -> None:
@@ -75,6 +84,7 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=20)
     parser.add_argument("--episode-steps", type=int, default=1_000)
     parser.add_argument("--sb3", action="store_true")
+    parser.add_argument("--picture", type=Path, help="a PNG of the curves")
     args = parser.parse_args()
     store, emurl = ArtifactStore(args.home), Commands(args.profile, args.home)
     evaluation = (
@@ -86,6 +96,9 @@ def main() -> None:
         "1000",
     )
     found: dict[str, Played] = {}
+    if store.find("warm_start") is None and any("--no-warm-start" not in VARIANTS[v] for v in args.variants):
+        for command in CLONING:
+            emurl(command)
     for name in args.variants:
         for seed in args.seeds:
             options = [*VARIANTS[name], "--seed", str(seed)]
@@ -95,7 +108,7 @@ def main() -> None:
             emurl("policy", *options)
             wall_s = time.monotonic() - began
             policy = store.get("policy")
-            emurl("evaluate", "--players", "stochastic", "greedy", "random", *evaluation)
+            emurl("evaluate", "--players", "stochastic", *(() if found else BESIDE), *evaluation)
             _add(found, name, store.get("evaluation"), policy, wall_s)
         print(tables(found), file=sys.stderr, flush=True)
     if args.sb3:
@@ -114,32 +127,41 @@ def main() -> None:
             peer.wall_s.append(wall_s)
     print(f"Load of the machine at the end: {os.getloadavg()[0]:.1f}.\n")
     print(tables(found))
+    if args.picture:
+        curves_picture(found, args.picture)
 
 
 def _add(found: dict[str, Played], name: str, evaluation: Artifact, policy: Artifact, wall_s: float) -> None:
     episodes = pq.read_table(evaluation.path / "episodes.parquet").to_pylist()
-    # Random play is the same in every evaluation.
-    labels = {"stochastic": name, "greedy": f"{name}, greedy"} | (
-        {} if "random" in found else {"random": "random"}
-    )
-    for player, label in labels.items():
+    for player in evaluation.config["players"]:
+        label = {"stochastic": name, "greedy": f"{name}, greedy"}.get(player, player)
         played = found.setdefault(label, Played())
         played.add([e for e in episodes if e["player"] == player])
         if player == "stochastic":
-            played.curves.append(pq.read_table(policy.path / "curves.parquet").to_pylist()[-1])
+            curves = pq.read_table(policy.path / "curves.parquet").to_pydict()
+            played.curves.append({k: np.array(v, np.float64) for k, v in curves.items()})
             played.wall_s.append(wall_s)
 
 
 def tables(found: Mapping[str, Played]) -> str:
     """Progress and training of every player, then its milestones."""
-    head = ["", "episodes", "true progress, IQM [95%]", "entropy at the end", "explained variance", "wall s"]
+    head = [
+        "",
+        "episodes",
+        "true progress, IQM [95%]",
+        "entropy, first tenth",
+        "entropy, last tenth",
+        "explained variance",
+        "wall s",
+    ]
     rows = [
         [
             name,
             str(sum(map(len, p.progress))),
             "{:.3f} [{:.3f}–{:.3f}]".format(*interquartile_mean(p.progress)),
-            spread([c["entropy_share"] for c in p.curves]),
-            spread([c["explained_variance"] for c in p.curves]),
+            spread([_mean(c["entropy_share"], first=True) for c in p.curves]),
+            spread([_mean(c["entropy_share"]) for c in p.curves]),
+            spread([_mean(c["explained_variance"]) for c in p.curves]),
             spread(p.wall_s),
         ]
         for name, p in found.items()
@@ -153,6 +175,30 @@ def tables(found: Mapping[str, Played]) -> str:
         )
     )
     return "\n".join(parts)
+
+
+def curves_picture(found: Mapping[str, Played], path: Path) -> None:
+    """Entropy and true progress over the training: the mean of the seeds, from the least to the greatest shaded."""
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+    shown = {"entropy_share": "entropy / highest", "episode_true_progress": "true progress, whole episodes"}
+    for axis, (figure_name, title) in zip(axes, shown.items(), strict=True):
+        for name, played in found.items():
+            if not played.curves:
+                continue
+            points = min(len(c["steps"]) for c in played.curves)
+            steps = played.curves[0]["steps"][:points]
+            lines = np.ma.masked_invalid([c[figure_name][:points] for c in played.curves])
+            (line,) = axis.plot(steps, lines.mean(0), label=name)
+            axis.fill_between(steps, lines.min(0), lines.max(0), color=line.get_color(), alpha=0.15, lw=0)
+        axis.set(title=title, xlabel="environment steps", ylim=(0, 1))
+    axes[0].legend(fontsize=7)
+    figure.savefig(path, dpi=100)
+
+
+def _mean(curve: np.ndarray, first: bool = False) -> float:
+    """Of the last tenth of a training, or of its first."""
+    points = max(1, len(curve) // 10)
+    return float(np.nanmean(curve[:points] if first else curve[-points:]))
 
 
 def _share(strata: Sequence[np.ndarray]) -> str:

@@ -25,7 +25,7 @@ from emurl_core.stage import StageContext
 from emurl_core.tokenizer import load_tokenizer, require_same_codebook
 from emurl_core.training import Batch, FitConfig, Losses, Trainable, TrainingError, fit
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 KIND = "warm_start"
 _CHUNK = 512
 
@@ -57,6 +57,9 @@ class CloningConfig(FitConfig):
     """Share of decisions that are learnt without the older frames."""
     forget_previous: float = Field(0.5, ge=0, le=1)
     """Share of decisions that are learnt without the previous button: who knows it copies it."""
+    stuck: float = Field(0.5, ge=0, le=1)
+    """Share of those in which another button than the right one was just pressed and changed nothing. Runners are never stuck: without
+    this, a cloned policy goes on pressing against a wall."""
     doubt: float = Field(0.05, ge=0, lt=1)
     """Share of the blame that goes to all allowed buttons alike. Labels are not always right, and who is sure of a wrong one
     presses it for ever."""
@@ -128,7 +131,7 @@ def clone_policy(
     policy.start_from(eyes.codebook, world if config.pretrained else None)
     copyist = Copyist(policy, config.doubt)
     batches = CopyBatches(
-        examples["train"], config.batch_size, config.evenness, config.forget_older, config.forget_previous, config.seed,
+        examples["train"], config.batch_size, config.evenness, config.forget_older, config.forget_previous, config.stuck, config.seed,
     )  # fmt: skip
     looks = len(examples["validation"]) > 0
     result = fit(

@@ -91,6 +91,9 @@ class CopyBatches:
         forget_older: share of examples whose older frames are the newest one, as if nothing had happened before.
         forget_previous: share of examples that know of no previous button. Who knows it copies it (Codevilla et al. 2019,
             arXiv:1904.08980).
+        stuck: share of the examples without older frames in which another button was just pressed, to no effect; the rest of
+            those know of none. Runners are never stuck, so nothing else says what to do when a button does nothing; with the
+            true previous button, which mostly is the right one again, a still picture would say: press it for ever.
     """
 
     def __init__(
@@ -100,10 +103,12 @@ class CopyBatches:
         evenness: float,
         forget_older: float,
         forget_previous: float,
+        stuck: float,
         seed: int,
     ) -> None:
         self._examples, self._batch_size, self._seed = examples, batch_size, seed
-        self._forget_older, self._forget_previous = forget_older, forget_previous
+        self._forget_older, self._forget_previous, self._stuck = forget_older, forget_previous, stuck
+        self._pressed = np.unique(examples.buttons)
         weights = 1 / examples.copies.astype(np.float64) ** evenness
         self._bounds = np.cumsum(weights / weights.sum())
 
@@ -115,8 +120,17 @@ class CopyBatches:
         forgotten = random.random(self._batch_size) < self._forget_older
         stacks[forgotten] = stacks[forgotten, -1:]
         previous[random.random(self._batch_size) < self._forget_previous] = NONE
+        buttons = self._examples.buttons[chosen]
+        previous[forgotten] = NONE
+        if len(self._pressed) > 1:
+            stuck = forgotten & (random.random(self._batch_size) < self._stuck)
+            # Any of the buttons that are ever pressed but the right one.
+            places = np.searchsorted(self._pressed, buttons)
+            steps = random.integers(1, len(self._pressed), self._batch_size)
+            others = self._pressed[(places + steps) % len(self._pressed)]
+            previous[stuck] = others[stuck]
         return {
             "stacks": torch.from_numpy(stacks),
             "previous": torch.from_numpy(previous),
-            "buttons": torch.from_numpy(self._examples.buttons[chosen]),
+            "buttons": torch.from_numpy(buttons),
         }

@@ -123,25 +123,36 @@ def test_copies_count_equal_frames_with_equal_buttons(recorded, clips, truly_lab
 
 def test_batches_forget_as_often_as_they_are_told_and_even_out_copies():
     examples = some_examples()
-    whole = CopyBatches(examples, 2000, 0.0, 0.0, 0.0, 0)(1)
+    whole = CopyBatches(examples, 2000, 0.0, 0.0, 0.0, 0.0, 0)(1)
     assert (whole["stacks"][:, 0] != whole["stacks"][:, 1]).any(1).all()
-    half = CopyBatches(examples, 2000, 0.0, 0.5, 0.25, 0)(1)
-    assert (half["stacks"][:, 0] == half["stacks"][:, 1]).all(1).float().mean() == pytest.approx(
-        0.5, abs=0.05
-    )
+    half = CopyBatches(examples, 2000, 0.0, 0.5, 0.25, 0.5, 0)(1)
+    still = (half["stacks"][:, 0] == half["stacks"][:, 1]).all(1)
+    assert still.float().mean() == pytest.approx(0.5, abs=0.05)
     never = (examples.previous == NONE).mean()
-    assert (half["previous"] == NONE).float().mean() == pytest.approx(0.25 + 0.75 * never, abs=0.05)
-    again = CopyBatches(examples, 2000, 0.0, 0.5, 0.25, 0)(1)
+    unknown = half["previous"] == NONE
+    assert unknown[~still].float().mean() == pytest.approx(0.25 + 0.75 * never, abs=0.05)
+    assert unknown[still].float().mean() == pytest.approx(0.5, abs=0.05)
+    again = CopyBatches(examples, 2000, 0.0, 0.5, 0.25, 0.5, 0)(1)
     assert all(torch.equal(half[k], again[k]) for k in half)
     assert (half["stacks"][:, -1, 0] == half["buttons"]).all(), "what belongs together stays together"
 
     often = dataclasses.replace(examples, copies=np.where(examples.buttons == 0, 1, 50))
     for evenness, share in ((0.0, (examples.buttons == 0).mean()), (1.0, None)):
-        drawn = float((CopyBatches(often, 4000, evenness, 0, 0, 0)(0)["buttons"] == 0).float().mean())
+        drawn = float((CopyBatches(often, 4000, evenness, 0, 0, 0, 0)(0)["buttons"] == 0).float().mean())
         if share is None:
             rare = (examples.buttons == 0).sum()
             share = rare / (rare + (examples.buttons != 0).sum() / 50)
         assert drawn == pytest.approx(share, abs=0.05)
+
+
+def test_who_is_stuck_learns_to_press_something_else():
+    examples = some_examples(400)
+    batch = CopyBatches(examples, 2000, 0.0, 1.0, 0.0, 1.0, 0)(1)
+    assert (batch["previous"] != NONE).all()
+    assert (batch["previous"] != batch["buttons"]).all()
+    assert set(batch["previous"].tolist()) == set(range(7)), (
+        "all that are ever pressed, and none that is never"
+    )
 
 
 @pytest.mark.parametrize(("doubt", "least"), [(0.0, 0.0), (0.4, 0.01)])
@@ -149,7 +160,7 @@ def test_what_was_pressed_is_learnt_with_as_much_doubt_as_is_asked_for(doubt, le
     torch.manual_seed(0)
     copyist = Copyist(VQPolicy(PolicyShape(16, 16, 1, 2, 32, 2, (7,))), doubt)
     examples = some_examples(400)
-    batches = CopyBatches(examples, 32, 0.5, 0.5, 0.5, 0)
+    batches = CopyBatches(examples, 32, 0.5, 0.5, 0.5, 0.5, 0)
     optimizer = torch.optim.AdamW(copyist.parameters(), 1e-2)
     for step in range(120):
         loss, report = copyist.loss(batches(step))

@@ -1,6 +1,6 @@
 """Agents beside what they must beat: presets, ablations one change at a time, and a peer, over several seeds.
 
-    python benchmarks/policy.py --home DIR [--seeds 0 1 2] [--variants default "no smoothing" ...] [--iterations 36] [--sb3]
+    python benchmarks/policy.py --home DIR [--seeds 0 1 2] [--variants default "no smoothing" ...] [--sb3] [--picture FILE.png]
 
 DIR holds a tokenizer, a dynamics model, a reward model and a detector (`benchmarks/learning.py` makes them); the cloned policy
 that the profile begins with is made in it where it is missing. Trains and evaluates with `emurl policy` and `emurl evaluate`,
@@ -15,7 +15,6 @@ training. RAM decides what is true, here only.
 import argparse
 import os
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +27,8 @@ from stages import Commands, spread, table
 
 from emurl_core.artifacts import Artifact, ArtifactStore
 from emurl_core.evaluation.statistics import interquartile_mean
-from emurl_core.game import GameConfig, open_game
+from emurl_core.game.registry import GAMES
+from emurl_core.profiles import load_profile
 
 VARIANTS: dict[str, tuple[str, ...]] = {
     "default": (),
@@ -49,7 +49,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
 CLONING = ("clips", "inverse-dynamics", "label-actions", "clone")
 BESIDE = ("greedy", "random", "fixed")
 """Players that are measured once, beside the first agent."""
-MILESTONES = open_game(GameConfig()).game.milestones
+MILESTONES = GAMES["embedded"].milestones
 
 
 @dataclass
@@ -77,16 +77,16 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--home", type=Path, required=True)
-    parser.add_argument("--profile", default="demo")
+    parser.add_argument("--profile", default=str(Path(__file__).with_suffix(".toml")))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--variants", nargs="+", default=["default"], choices=list(VARIANTS))
-    parser.add_argument("--iterations", type=int, default=0, help="0: as the profile has it")
     parser.add_argument("--episodes", type=int, default=20)
     parser.add_argument("--episode-steps", type=int, default=1_000)
     parser.add_argument("--sb3", action="store_true")
     parser.add_argument("--picture", type=Path, help="a PNG of the curves")
     args = parser.parse_args()
     store, emurl = ArtifactStore(args.home), Commands(args.profile, args.home)
+    game = load_profile(args.profile).game
     evaluation = (
         "--episodes",
         str(args.episodes),
@@ -96,27 +96,28 @@ def main() -> None:
         "1000",
     )
     found: dict[str, Played] = {}
+    like: Artifact | None = None
     if store.find("warm_start") is None and any("--no-warm-start" not in VARIANTS[v] for v in args.variants):
         for command in CLONING:
             emurl(command)
     for name in args.variants:
         for seed in args.seeds:
             options = [*VARIANTS[name], "--seed", str(seed)]
-            if args.iterations:
-                options += ["--iterations", str(args.iterations)]
-            began = time.monotonic()
             emurl("policy", *options)
-            wall_s = time.monotonic() - began
             policy = store.get("policy")
+            if name == "default":
+                like = like or policy
             emurl("evaluate", "--players", "stochastic", *(() if found else BESIDE), *evaluation)
-            _add(found, name, store.get("evaluation"), policy, wall_s)
+            _add(found, name, store.get("evaluation"), policy)
         print(tables(found), file=sys.stderr, flush=True)
     if args.sb3:
         from sb3_peer import play_sb3
 
+        if like is None:
+            raise SystemExit("found no variant `default`, expected it: --sb3 is trained with its numbers")
         seeds = np.random.default_rng(1000).integers(2**32, size=args.episodes).tolist()
         for seed in args.seeds:
-            played, wall_s = play_sb3(store.get("policy"), store, seed, seeds, args.episode_steps)
+            played, wall_s = play_sb3(like, store, game, seed, seeds, args.episode_steps)
             rows = [
                 {"true_progress_highest": e.true_progress.max()}
                 | {f"step_{k}": v for k, v in e.reached.items()}
@@ -131,7 +132,7 @@ def main() -> None:
         curves_picture(found, args.picture)
 
 
-def _add(found: dict[str, Played], name: str, evaluation: Artifact, policy: Artifact, wall_s: float) -> None:
+def _add(found: dict[str, Played], name: str, evaluation: Artifact, policy: Artifact) -> None:
     episodes = pq.read_table(evaluation.path / "episodes.parquet").to_pylist()
     for player in evaluation.config["players"]:
         label = {"stochastic": name, "greedy": f"{name}, greedy"}.get(player, player)
@@ -140,7 +141,7 @@ def _add(found: dict[str, Played], name: str, evaluation: Artifact, policy: Arti
         if player == "stochastic":
             curves = pq.read_table(policy.path / "curves.parquet").to_pydict()
             played.curves.append({k: np.array(v, np.float64) for k, v in curves.items()})
-            played.wall_s.append(wall_s)
+            played.wall_s.append(policy.facts["seconds_of_last_sitting"])
 
 
 def tables(found: Mapping[str, Played]) -> str:
@@ -187,7 +188,8 @@ def curves_picture(found: Mapping[str, Played], path: Path) -> None:
                 continue
             points = min(len(c["steps"]) for c in played.curves)
             steps = played.curves[0]["steps"][:points]
-            lines = np.ma.masked_invalid([c[figure_name][:points] for c in played.curves])
+            unknown = np.full(points, np.nan)
+            lines = np.ma.masked_invalid([c.get(figure_name, unknown)[:points] for c in played.curves])
             (line,) = axis.plot(steps, lines.mean(0), label=name)
             axis.fill_between(steps, lines.min(0), lines.max(0), color=line.get_color(), alpha=0.15, lw=0)
         axis.set(title=title, xlabel="environment steps", ylim=(0, 1))

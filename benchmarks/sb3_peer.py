@@ -115,7 +115,12 @@ class Sb3Player:
 
 
 def play_sb3(
-    policy: Artifact, store: ArtifactStore, seed: int, episode_seeds: Sequence[int], episode_steps: int
+    policy: Artifact,
+    store: ArtifactStore,
+    game_config: GameConfig,
+    seed: int,
+    episode_seeds: Sequence[int],
+    episode_steps: int,
 ) -> tuple[list[Episode], float]:
     """Train the peer with the numbers and inputs of `policy`, then play. Returns the episodes and the seconds of training."""
     config = PolicyConfig.model_validate(policy.config).model_copy(update={"seed": seed})
@@ -128,10 +133,10 @@ def play_sb3(
     )
     sight = Sight(look_with(tokenizer, judge, "cpu"), config.cached_frames, judge, trust)
     began = time.monotonic()
-    with VectorGame(GameConfig(), config.envs, config.workers, seed) as game:
+    with VectorGame(game_config, config.envs, config.workers, seed) as game:
         model = train_sb3(LearnedRewardEnv(game, sight, config, allowed), config, config.environment_steps)
     trained_s = time.monotonic() - began
-    with VectorGame(GameConfig(), len(episode_seeds), config.workers) as game:
+    with VectorGame(game_config, len(episode_seeds), config.workers) as game:
         player = Sb3Player(model, config.frame_stack, allowed)
         return play(game, player, "sb3", episode_seeds, episode_steps, sight, 8), trained_s
 

@@ -17,7 +17,7 @@ class Commands:
 
     def __init__(self, profile: str, home: Path) -> None:
         self._start = [sys.executable, "-m", "emurl_core.cli", "--profile", profile, "--home", str(home)]
-        self._file = home / f"costs-{profile}.json"
+        self._file = home / f"costs-{Path(profile).stem}.json"
         home.mkdir(parents=True, exist_ok=True)
         self._costs: dict[str, list[float]] = (
             json.loads(self._file.read_text()) if self._file.exists() else {}

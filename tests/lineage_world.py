@@ -3,7 +3,6 @@
 import hashlib
 import json
 
-
 import numpy as np
 from tile_speedruns import run_ids, speedrun
 from tiny_models import TINY_REWARDS
@@ -34,9 +33,13 @@ class World:
         for i, run in enumerate([*run_ids("train", 2), *run_ids("validation", 1), *run_ids("test", 1)]):
             self.add(run, i)
 
-    def add(self, run: str, seed: int, frames: int = 24, first_s: float = 10.0, crop: int = 0, address: str = "") -> str:
+    def add(
+        self, run: str, seed: int, frames: int = 24, first_s: float = 10.0, crop: int = 0, address: str = ""
+    ) -> str:
         """One more video, cut at two rectangles, its frames half a second apart. Returns its id."""
-        link = VideoLink(run, "tiles", "tiles", f"tiles://{address or run}", title=f"{run} in tiles", players="Ada")
+        link = VideoLink(
+            run, "tiles", "tiles", f"tiles://{address or run}", title=f"{run} in tiles", players="Ada"
+        )
         video_id = link.video_id
         self.links[video_id] = link
         content = f"bytes of {seed}".encode() * 500
@@ -44,7 +47,7 @@ class World:
         if self.store.find("video", sha256[:16], video_id) is None:
             with self.store.draft("video", sha256[:16], config={}, code_version="1", inputs=[Input("speedrun_runs", self.runs())], partition=video_id) as draft:  # fmt: skip
                 (draft.path / "video.mp4").write_bytes(content)
-                draft.facts |= {"sha256": sha256, "file": "video.mp4", "bytes": len(content), "duration_s": 60.0, "run_id": run, "title": link.title, "url": link.url}  # fmt: skip
+                draft.facts |= {"sha256": sha256, "file": "video.mp4", "bytes": len(content), "duration_s": 60.0, "run_id": run, "row_hash": link.row_hash, "title": link.title, "url": link.url}  # fmt: skip
         video = self.store.get("video", sha256[:16], video_id)
         version = hashlib.sha256(f"{sha256} {frames} {first_s} {crop}".encode()).hexdigest()[:16]
         screens = [
@@ -70,7 +73,9 @@ class World:
 
     def runs(self) -> Artifact:
         """All links as the current scrape."""
-        version = hashlib.sha256("".join(sorted(k.row_hash for k in self.links.values())).encode()).hexdigest()[:16]
+        version = hashlib.sha256(
+            "".join(sorted(k.row_hash for k in self.links.values())).encode()
+        ).hexdigest()[:16]
         if self.store.reuse("speedrun_runs", version) is None:
             with self.store.draft("speedrun_runs", version, config={}, code_version="1") as draft:
                 write_links(self.links.values(), draft.path)

@@ -42,7 +42,9 @@ def test_a_model_names_exactly_the_videos_and_frames_it_was_built_from(world):
     assert video["split"] == "train"
     assert (video["start_s"], video["end_s"], video["frames"], video["frames_dropped"]) == (10.0, 21.5, 24, 1)
     assert video["sha256"] == hashlib.sha256(b"bytes of 7" * 500).hexdigest()
-    assert video["frames_sha256"] == hashlib.sha256((frames.path / "frames.npy").read_bytes()[128:]).hexdigest()
+    assert (
+        video["frames_sha256"] == hashlib.sha256((frames.path / "frames.npy").read_bytes()[128:]).hexdigest()
+    )
     assert video["title"] == f"{world.links[world.added].run_id} in tiles"
 
 

@@ -158,6 +158,8 @@ def _stages(artifact: Artifact) -> dict[str, Mapping[str, Any]]:
     for id, node in sorted(artifact.lineage["nodes"].items(), key=lambda item: item[1]["created_utc"]):
         if node["kind"] not in PER_VIDEO or id == artifact.id:
             by_kind.setdefault(node["kind"], []).append(node)
+    # Videos come from the tables of many scrapes: the newest says enough.
+    by_kind["speedrun_runs"] = by_kind.get("speedrun_runs", [])[-1:]
     return {
         kind if len(nodes) == 1 else f"{kind}#{i}": node
         for kind, nodes in by_kind.items()

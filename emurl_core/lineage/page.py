@@ -140,7 +140,14 @@ def _backward(artifact: Artifact, answer: Mapping[str, Any], changes: Mapping[st
             plural = "" if len(ids) == 1 else "s"
             title = kind if kind == "frames" else f"{kind}{plural}"
             boxes.append(Box(kind, title, (f"of {len(ids)} video{plural}", told)))
+    tables = [s["id"] for s in answer["stages"] if s["kind"] == "speedrun_runs"]
     for stage in answer["stages"]:
+        if len(tables) > 1 and stage["id"] in tables:
+            name[stage["id"]] = tables[-1]
+            if stage["id"] == tables[-1]:
+                lines = (stage["version"], f"and {len(tables) - 1} of earlier scrapes")
+                boxes.append(Box(stage["id"], stage["kind"], lines))
+            continue
         id = name[stage["id"]] = stage["id"]
         mark = "own" if id == artifact.id else "changed" if stage["version"] in changed else ""
         if mark and answer["retracted"]:

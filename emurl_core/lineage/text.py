@@ -28,7 +28,12 @@ def as_text(found: Mapping[str, Any]) -> str:
         ]
         lines.append(f"  frames of {dataset['id']}: {', '.join(splits) or 'not counted'}")
         lines += [f"    left out: {r['video_id']}, retracted: {r['reason']}" for r in dataset["retracted"]]
+    tables = [s["id"] for s in found["stages"] if s["kind"] == "speedrun_runs"]
+    if len(tables) > 1:
+        lines.append(f"  {len(tables)} speedrun_runs: the newest, and {len(tables) - 1} of earlier scrapes (--json has all)")
     for stage in found["stages"]:
+        if stage["id"] in tables[:-1]:
+            continue
         lines.append(
             f"  {stage['id']:<45} code {stage['code_version']:<4} {stage['created_utc'][:19]}Z{_runs(stage)}"
         )

@@ -250,6 +250,13 @@ def test_a_dataset_of_nothing_but_retracted_videos_says_so(world, emurl):
         world.dataset(DatasetConfig())
 
 
+def test_frames_that_are_gone_after_an_undo_are_asked_for(world, emurl):
+    emurl("retract", world.bad, "--reason", REASON, "--delete-files")
+    assert "`emurl run` fetches and cuts it again" in emurl("retract", world.bad, "--undo")[1]
+    with pytest.raises(ArtifactError, match=f"no frames.npy of {world.bad}.*download and extract"):
+        world.dataset()
+
+
 def test_many_may_write_the_book_at_once(world):
     book = RetractionBook(world.store.home)
     with ThreadPoolExecutor(8) as pool:

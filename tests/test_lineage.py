@@ -83,7 +83,7 @@ def test_the_text_says_it_for_people(world):
     assert f"frames of {world.dataset().id}: 72 train, 24 validation, 24 test" in text
     assert "validation_share=0.25" in text, "the settings of each stage"
     assert "max_residual=8.0" in text, "and those that frames were cut with"
-    assert "crop     14.0 – 60.0    s      16 frames at 20.0,10.0 320.0×288.0" in text
+    assert "crop     14.0 –     60.0 s      16 frames at 20.0,10.0 320.0×288.0" in text
     assert world.frames[world.added].facts["frames_sha256"][:16] in text
     assert world.first.id not in text
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 BOX_WIDTH_PX = 236
-BOX_HEIGHT_PX = 62
+BOX_HEIGHT_PX = 68
 _GAP_X_PX = 24
 _GAP_Y_PX = 46
 _MARGIN_PX = 6

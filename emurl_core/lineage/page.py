@@ -130,6 +130,7 @@ def _backward(artifact: Artifact, answer: Mapping[str, Any], changes: Mapping[st
     """The graph of what built an artifact; the videos, and what there is one of for each, stand together."""
     nodes = artifact.lineage["nodes"]
     changed = {new: old for old, new in changes["stages"].values() if new} if changes else {}
+    stale = _built_on(nodes, answer)
     boxes, name = [], {}
     for kind in PER_VIDEO:
         ids = [id for id, n in nodes.items() if n["kind"] == kind and id != artifact.id]
@@ -150,12 +151,19 @@ def _backward(artifact: Artifact, answer: Mapping[str, Any], changes: Mapping[st
             continue
         id = name[stage["id"]] = stage["id"]
         mark = "own" if id == artifact.id else "changed" if stage["version"] in changed else ""
-        if mark and answer["retracted"]:
-            mark = "stale"
+        mark = "stale" if id in stale else mark
         told = f"was {changed[stage['version']] or 'not there'}" if stage["version"] in changed else ""
         second = told or f"code {stage['code_version']} · {stage['created_utc'][:16].replace('T', ' ')}"
         boxes.append(Box(id, stage["kind"], (stage["version"], second), mark))
     return draw(boxes, [(name[a], name[b]) for a, b, _ in answer["edges"] if a in name and b in name])
+
+
+def _built_on(nodes: Mapping[str, Any], answer: Mapping[str, Any]) -> set[str]:
+    """What in a lineage was built on a retracted video's frames."""
+    found = {id for id, n in nodes.items() if n["partition"] in answer["retracted"]}
+    while more := {b for a, b, _ in answer["edges"] if a in found and b not in found}:
+        found |= more
+    return found
 
 
 def _forward(built: Sequence[Built], stale: bool) -> Drawing:

@@ -30,7 +30,9 @@ def as_text(found: Mapping[str, Any]) -> str:
         lines += [f"    left out: {r['video_id']}, retracted: {r['reason']}" for r in dataset["retracted"]]
     tables = [s["id"] for s in found["stages"] if s["kind"] == "speedrun_runs"]
     if len(tables) > 1:
-        lines.append(f"  {len(tables)} speedrun_runs: the newest, and {len(tables) - 1} of earlier scrapes (--json has all)")
+        lines.append(
+            f"  {len(tables)} speedrun_runs: the newest, and {len(tables) - 1} of earlier scrapes (--json has all)"
+        )
     for stage in found["stages"]:
         if stage["id"] in tables[:-1]:
             continue
@@ -61,7 +63,7 @@ def _videos(videos: Sequence[Mapping[str, Any]]) -> list[str]:
             x, y, w, h = s["rect"]
             by_hand = ", by hand" if s["manual"] else ""
             lines.append(
-                f"    crop {s['t0_s']:>8.1f} – {s['t1_s']:<8.1f}s {s['frames']:>7,} frames at {x:.1f},{y:.1f} {w:.1f}×{h:.1f}{by_hand}"
+                f"    crop {s['t0_s']:>8.1f} – {s['t1_s']:>8.1f} s {s['frames']:>7,} frames at {x:.1f},{y:.1f} {w:.1f}×{h:.1f}{by_hand}"
             )
     return lines
 

@@ -1,6 +1,7 @@
 """Taking a video back: out of the next dataset with its reason, never fetched or cut again, everything stale named, files gone when asked."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -78,7 +79,7 @@ def test_another_reason_is_another_dataset_and_taking_it_back_the_first_one(worl
 
 def test_everything_built_from_it_is_listed_and_shown_stale(world, emurl, tmp_path):
     first = world.reward()
-    status, out = emurl("retract", world.bad, "--reason", REASON, "--json")
+    _, out = emurl("retract", world.bad, "--reason", REASON, "--json")
     told = json.loads(out)
     assert [b["id"] for b in told["stale"]] == [world.store.get("frame_dataset").id, first.id]
     assert all(b["current"] for b in told["stale"])
@@ -96,6 +97,8 @@ def test_everything_built_from_it_is_listed_and_shown_stale(world, emurl, tmp_pa
     page = tmp_path / "page.html"
     emurl("lineage", first.id, "--html", str(page))
     assert REASON in page.read_text()
+    stale = re.findall(r'data-id="([^"]+)"><title>[^<]*</title><rect class="box stale"', page.read_text())
+    assert set(stale) == {first.id, *(b["id"] for b in told["stale"])}
 
 
 def test_nothing_fetches_or_cuts_it_again(world, emurl):

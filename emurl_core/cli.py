@@ -96,7 +96,8 @@ def _subcommands(profile: Profile) -> Any:
         "starts": c.Starts(profile.game),
         "watch": c.Watch(WatchConfig(), profile.game, profile.runtime),
         "validate": c.Validate(profile.validation, profile.game, profile.runtime, profile),
-        "lineage": c.Lineage(tyro.MISSING),
+        "lineage": c.Lineage(),
+        "retract": c.Retract(),
     }
     parts: list[Any] = [
         Annotated[type(default), tyro.conf.subcommand(name, default=default)]

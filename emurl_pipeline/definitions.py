@@ -22,6 +22,7 @@ from emurl_pipeline.assets import (
     validation,
 )
 from emurl_pipeline.resources import DataHome, settings_resource
+from emurl_pipeline.retraction import retract_job
 from emurl_pipeline.tracking import MlflowTracking
 
 STAGES = (sources, frames, tokenizer, dynamics, reward, ood, actions, policy, evaluation)
@@ -82,6 +83,7 @@ def build(
             dg.define_asset_job(
                 "train", list(from_dataset(chosen)), description="Dataset, all models, and the evaluation."
             ),
+            retract_job,
         ],
     )
 

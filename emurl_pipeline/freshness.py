@@ -10,11 +10,13 @@ from emurl_core.artifacts import Artifact, ArtifactStore
 from emurl_core.configuration import StageConfig
 from emurl_core.frames import extract
 from emurl_core.frames.retention import known_without_game
+from emurl_core.frames.store import FRAMES_FILE
 from emurl_core.profiles import Profile
 from emurl_core.sources.download import download
 from emurl_core.sources.links import read_links
 from emurl_core.sources.outcomes import OutcomeBook
 from emurl_core.sources.published_video import find_video
+from emurl_core.sources.retractions import RetractionBook
 from emurl_core.sources.standing import standing
 from emurl_pipeline.materialization import CONFIG_TAG, config_hash
 from emurl_pipeline.partitions import DATA_VERSION_TAG, latest_tags
@@ -34,7 +36,7 @@ def outdated_videos(
 ) -> Work:
     """Videos of the table whose file or frames are missing, or made from another row, configuration or code.
 
-    Left out are those that are known not to be had, or not yet due to be asked for again.
+    Left out are those that were retracted, that are known not to be had, or not yet due to be asked for again.
     """
     rows = {link.video_id: link for link in read_links(runs)}
     book = OutcomeBook(store.home)
@@ -44,9 +46,12 @@ def outdated_videos(
     }
     frames = _current(instance, store, "frames", sorted(videos), profile.frames, extract)
     fresh = {v for v, a in frames.items() if videos[v].id in {i["id"] for i in a.record["inputs"]}}
-    work = Work()
+    # Files go with a retraction, and that may have been taken back.
+    fresh = {v for v in fresh if frames[v].has(FRAMES_FILE)}
+    retracted = RetractionBook(store.home).reasons(rows)
+    work = Work(left_out={video: f"retracted: {reason}" for video, reason in retracted.items()})
     for video in rows:
-        if video in fresh:
+        if video in fresh or video in retracted:
             continue
         known = None if profile.download.retry else standing(rows[video], profile.download, book)
         if known is None and video in videos and not profile.download.retry:

@@ -16,13 +16,14 @@ from typing import Any, TypeVar
 
 import dagster as dg
 
-from emurl_core.artifacts import Artifact, ArtifactStore
+from emurl_core.artifacts import Artifact, ArtifactStore, RunBook
 from emurl_core.configuration import StageConfig
 from emurl_core.runtime import RuntimeConfig
 from emurl_core.sources.outcomes import TRANSIENT
 from emurl_core.sources.standing import NotAskedError
 from emurl_core.stage import StageContext
 from emurl_pipeline.checks import Check
+from emurl_pipeline.lineage_metadata import lineage_metadata
 from emurl_pipeline.metadata import describe
 from emurl_pipeline.outcomes import outcome_metadata
 from emurl_pipeline.partitions import VIDEOS
@@ -129,15 +130,20 @@ def _materialize(
             artifact = body(work, config)
         seconds = time.perf_counter() - clock
         tracked.log_artifact(artifact)
+    reused = artifact.record["created_utc"] < started
+    RunBook(store.home).note(
+        artifact, mlflow_run_id=tracked.run_id, dagster_run_id=context.run.run_id, reused=reused
+    )
     links = {"mlflow_run_id": tracked.run_id, "mlflow": tracked.url and dg.MetadataValue.url(tracked.url)}
     return dg.MaterializeResult(
         data_version=dg.DataVersion(artifact.version),
         tags={CONFIG_TAG: config_hash(config)},
         metadata={
             **describe(artifact, tracked.picture_address),
+            **lineage_metadata(artifact, store),
             **work.metadata,
             **{k: v for k, v in links.items() if v},
-            "reused": artifact.record["created_utc"] < started,
+            "reused": reused,
             "core_seconds": seconds,
         },
         check_results=[check.answer(artifact) for check in checks],

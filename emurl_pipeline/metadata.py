@@ -1,4 +1,4 @@
-"""What a materialization shows in Dagster: pictures, numbers beside their baselines, the place, where it came from."""
+"""What a materialization shows in Dagster: pictures, numbers beside their baselines, the place. Its lineage is in `lineage_metadata`."""
 
 import base64
 import io
@@ -34,7 +34,6 @@ def describe(artifact: Artifact, picture_address: Callable[[Path], str | None]) 
     if artifact.pictures:
         embedded = [f"### {name}\n![{name}]({data_uri(path)})" for name, path in artifact.pictures.items()]
         shown["pictures"] = dg.MetadataValue.md("\n\n".join(embedded))
-    shown["lineage"] = dg.MetadataValue.md(_lineage(artifact))
     shown["facts"] = dg.MetadataValue.json(dict(artifact.facts))
     shown["artifact"] = dg.MetadataValue.path(str(artifact.path))
     shown["artifact_id"] = artifact.id
@@ -57,16 +56,3 @@ def data_uri(path: Path, width_px: int = PICTURE_WIDTH_PX, limit_bytes: int = PI
         out = io.BytesIO()
         small.save(out, "JPEG", quality=85)
     return f"data:image/jpeg;base64,{base64.b64encode(out.getvalue()).decode()}"
-
-
-def _lineage(artifact: Artifact) -> str:
-    nodes = artifact.lineage["nodes"]
-    videos = [n for n in nodes.values() if n["kind"] == "video"]
-    frames = sum(n["facts"].get("kept", 0) for n in nodes.values() if n["kind"] == "frames")
-    lines = [f"built from **{len(videos)} videos**, {frames:,} frames; `emurl lineage` lists them", ""]
-    for id, node in sorted(nodes.items(), key=lambda item: item[1]["created_utc"]):
-        if node["kind"] not in ("video", "frames") and id != artifact.id:
-            lines.append(f"- `{id}` code {node['code_version']}, {node['created_utc'][:19]}Z")
-    if len(videos) == 1:
-        lines.append(f"- `{videos[0]['facts'].get('sha256', '?')}` {videos[0]['facts'].get('title', '')}")
-    return "\n".join(lines)

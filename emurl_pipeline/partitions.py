@@ -1,6 +1,6 @@
 """One partition for each video, following the scraped table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -15,12 +15,16 @@ DATA_VERSION_TAG = "dagster/data_version"
 _BATCH = 500
 
 
-def follow_table(context: dg.AssetExecutionContext, runs: Artifact) -> dict[str, Any]:
+def follow_table(
+    context: dg.AssetExecutionContext, runs: Artifact, retracted: Collection[str] = ()
+) -> dict[str, Any]:
     """Make the partitions those of the table, and tell Dagster which rows are new or changed.
 
-    Only changed rows are reported, so a new scrape makes only their videos stale. Returns metadata to show.
+    Only changed rows are reported, so a new scrape makes only their videos stale. Retracted videos have no partition: nothing
+    asks for them. Returns metadata to show.
     """
-    links = {link.video_id: link for link in read_links(runs)}
+    listed = read_links(runs)
+    links = {link.video_id: link for link in listed if link.video_id not in retracted}
     instance = context.instance
     before = set(instance.get_dynamic_partitions("videos"))
     instance.add_dynamic_partitions("videos", list(links))
@@ -42,6 +46,7 @@ def follow_table(context: dg.AssetExecutionContext, runs: Artifact) -> dict[str,
         "new_videos": len(set(links) - before),
         "changed_rows": len(changed),
         "removed_videos": len(before - set(links)),
+        "retracted_videos": len(listed) - len(links),
     }
 
 

@@ -38,7 +38,7 @@ def run(*arguments):
 def test_help_names_every_stage_and_the_orchestrators_commands(capsys):
     assert run("--help") == 0
     out = capsys.readouterr().out
-    for name in (*STAGES, "watch", "validate", "lineage", "demo", "ui"):
+    for name in (*STAGES, "watch", "validate", "lineage", "retract", "demo", "ui"):
         assert f" {name} " in out
 
 

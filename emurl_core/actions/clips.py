@@ -26,7 +26,7 @@ from emurl_core.frames.manifest import SPLITS, ManifestRow
 from emurl_core.frames.rectangle import Rect, Segment
 from emurl_core.frames.scene import Scene, Verdict
 from emurl_core.frames.screens import read_screens
-from emurl_core.frames.store import FrameWriter
+from emurl_core.frames.store import FRAMES_FILE, FrameWriter
 from emurl_core.runtime import track
 from emurl_core.stage import StageContext
 
@@ -68,7 +68,8 @@ def cut_clips(dataset: Artifact, config: ClipsConfig, context: StageContext) -> 
     version = version_of(
         config.model_dump(mode="json", exclude={"workers"}), CODE_VERSION, inputs, json.dumps(missing)
     )
-    if (existing := context.store.reuse(KIND, version)) is not None:
+    existing = context.store.reuse(KIND, version)
+    if existing is not None and _all_here(existing, context.store):
         return existing
     with (
         threadpool_limits(limits=1, user_api="blas"),  # for the reason given in `screen_finder`
@@ -100,6 +101,13 @@ def cut_clips(dataset: Artifact, config: ClipsConfig, context: StageContext) -> 
             }
         draft.metrics["still_share"] = float(np.mean([c.metrics["still_share"] for c in cut]))
     return context.store.get(KIND, version)
+
+
+def _all_here(clips: Artifact, store: ArtifactStore) -> bool:
+    """Whether none of the clips was deleted with its video."""
+    listed = json.loads((clips.path / "clips.json").read_text())
+    found = [store.find(CLIP, row["clip"], row["video_id"]) for row in listed]
+    return all(clip is not None and clip.has(FRAMES_FILE) for clip in found)
 
 
 def _chosen(rows: Sequence[ManifestRow], config: ClipsConfig) -> list[ManifestRow]:
@@ -139,7 +147,8 @@ def _cut(frames: Artifact, video: Artifact, config: ClipsConfig, context: StageC
         "max_residual": frames.config["max_residual"],
     }
     version = version_of(settings, CODE_VERSION, inputs)
-    if (existing := context.store.reuse(CLIP, version, video_id)) is not None:
+    existing = context.store.reuse(CLIP, version, video_id)
+    if existing is not None and existing.has(FRAMES_FILE):
         return existing
     with context.store.draft(
         CLIP, version, config=settings, code_version=CODE_VERSION, inputs=inputs, partition=video_id

@@ -5,6 +5,7 @@
         lineage.json     every artifact this one was built from, down to the videos
         weights.safetensors, pictures/, ...
     <home>/artifacts/<kind>[/<partition>]/CURRENT      the version made or chosen last
+    <home>/runs/<kind>.jsonl                           which MLflow and Dagster runs made them
     <home>/work/<kind>/[<partition>/]<version>/        resume state of unfinished training; scratch, may be deleted
 
 A version is a hash of what determines the content (config, code version, input versions), so building the same thing
@@ -12,6 +13,7 @@ twice finds the first one. Nothing is pickled. The reading of lineage is in `emu
 """
 
 from emurl_core.artifacts.artifact import Artifact, ArtifactError, Input, artifact_id, file_sha256, version_of
+from emurl_core.artifacts.run_book import RunBook, TrackedRun
 from emurl_core.artifacts.store import ArtifactStore, Draft
 
 __all__ = [
@@ -20,6 +22,8 @@ __all__ = [
     "ArtifactStore",
     "Draft",
     "Input",
+    "RunBook",
+    "TrackedRun",
     "artifact_id",
     "file_sha256",
     "version_of",

@@ -64,6 +64,10 @@ class Artifact:
         folder = self.path / "pictures"
         return {p.stem: p for p in sorted(folder.glob("*")) if p.suffix in (".png", ".gif")}
 
+    def has(self, name: str) -> bool:
+        """Whether a file of it is there: those of a retracted video may have been deleted."""
+        return (self.path / name).is_file()
+
     def verify(self) -> None:
         """Raise ArtifactError unless every file is there with the bytes it was published with."""
         for name, expected in self.record["files"].items():

@@ -159,7 +159,7 @@ class ArtifactStore:
         """Write an artifact and publish it by one rename when the block ends well; leave nothing when it does not.
 
         Read the result with `get(kind, version, partition)`. Publishing a version that another process published
-        meanwhile keeps the first one.
+        meanwhile keeps the first one; files that were deleted from it are put back.
         """
         folder = self._folder(kind, partition)
         _checked(version)
@@ -245,6 +245,7 @@ class ArtifactStore:
         except OSError as error:
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                 raise
+            _put_back(draft.path, target)
 
     def _work_path(self, kind: str, version: str, partition: str | None) -> Path:
         return (
@@ -290,6 +291,15 @@ def _checked(name: str) -> str:
             f"found the name {name!r}, expected 1–200 letters, digits, '.', '_' or '-' that start with a letter or digit; rename it"
         )
     return name
+
+
+def _put_back(draft: Path, target: Path) -> None:
+    """Give a published artifact back the very files that were deleted from it, and no others."""
+    for name, expected in read_json(target / "artifact.json")["files"].items():
+        made, place = draft / name, target / name
+        if not place.exists() and made.is_file() and file_sha256(made) == expected["sha256"]:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(made, place)
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:

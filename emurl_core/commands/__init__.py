@@ -5,7 +5,7 @@ that need the orchestrator (`demo`, `ui`) come from `emurl_pipeline`.
 """
 
 from emurl_core.commands.actions import Clips, Clone, InverseDynamics, LabelActions, LabelTruth
-from emurl_core.commands.asking import Lineage, Starts, Validate
+from emurl_core.commands.asking import Starts, Validate
 from emurl_core.commands.collecting import Crops, CropsReport, Download, Extract, Outcomes, Scrape, Videos
 from emurl_core.commands.command import Command
 from emurl_core.commands.learning import (
@@ -19,6 +19,7 @@ from emurl_core.commands.learning import (
     RewardTruth,
     Tokenizer,
 )
+from emurl_core.commands.lineage import Lineage, Retract
 from emurl_core.commands.watching import Watch
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "Ood",
     "Outcomes",
     "Policy",
+    "Retract",
     "Reward",
     "RewardTruth",
     "Scrape",

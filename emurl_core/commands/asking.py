@@ -1,4 +1,4 @@
-"""What changes nothing: validate, lineage, starts."""
+"""What changes nothing: validate, starts."""
 
 import json
 from dataclasses import dataclass
@@ -10,7 +10,6 @@ import tyro
 from emurl_core.artifacts import ArtifactStore
 from emurl_core.commands.command import FLAT, Command
 from emurl_core.game import GameConfig, open_game
-from emurl_core.lineage import as_text, descendants, summary
 from emurl_core.policy.train import STARTS_FOLDER
 from emurl_core.profiles import Profile
 from emurl_core.runtime import RuntimeConfig
@@ -40,31 +39,6 @@ class Validate(Command):
             for finding in findings:
                 print(f"{finding.verdict:<5} {finding.check:<16} {finding.message}")
         return int(failed > 0)
-
-
-@dataclass(frozen=True)
-class Lineage(Command):
-    """Tell which videos, frames, datasets and settings an artifact was built from."""
-
-    kind: tyro.conf.Positional[str]
-    """For example reward_model, policy, frame_dataset, or video and frames with --partition."""
-    version: tyro.conf.Positional[str | None] = None
-    """A version or the start of one; the current one if left out."""
-    partition: str | None = None
-    """Video id, for the kinds that have one artifact a video."""
-    built: bool = False
-    """Tell what was built from it instead."""
-    json: bool = False
-    """Print JSON instead of text."""
-
-    def run(self, store: ArtifactStore) -> int:
-        if self.built:
-            ids = [a.id for a in descendants(store, self.kind, self.partition)]
-            print(json.dumps(ids, indent=1) if self.json else "\n".join(ids) or "nothing was built from it")
-            return 0
-        artifact = store.get(self.kind, self.version, self.partition)
-        print(json.dumps(summary(artifact), indent=1) if self.json else as_text(artifact))
-        return 0
 
 
 @dataclass(frozen=True)

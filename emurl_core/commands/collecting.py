@@ -31,6 +31,7 @@ from emurl_core.sources.download_configuration import DownloadConfig
 from emurl_core.sources.estimate import estimate, require_room
 from emurl_core.sources.links import find_link, read_links
 from emurl_core.sources.outcomes import OutcomeBook, as_rows, counts
+from emurl_core.sources.retractions import RetractionBook
 from emurl_core.sources.scrape import ScrapeConfig, scrape
 from emurl_core.stage import StageContext
 
@@ -62,6 +63,9 @@ class Download(Command):
     def run(self, store: ArtifactStore) -> int:
         runs = store.get("speedrun_runs")
         links = [find_link(video, runs) for video in self.videos] or read_links(runs)
+        if not self.videos and (retracted := RetractionBook(store.home).reasons(k.video_id for k in links)):
+            links = [link for link in links if link.video_id not in retracted]
+            _log.info("left out as retracted: %s", ", ".join(retracted))
         needed = estimate(links, self.config, store)
         if self.estimate:
             print(needed.as_text())
@@ -161,6 +165,9 @@ class Extract(Command):
                 f"found the file {files[0]}, expected ids of downloaded videos; add --out DIR to cut one file into a folder"
             )
         chosen = list(dict.fromkeys(self.videos)) or store.partitions("video")
+        if not self.videos and (retracted := RetractionBook(store.home).reasons(chosen)):
+            chosen = [video for video in chosen if video not in retracted]
+            _log.info("left out as retracted: %s", ", ".join(retracted))
         if not chosen:
             raise ArtifactError("found no video, expected at least one; run `emurl download` first")
         job = Job(store.home, self.config, self.download.model_copy(update={"retry": self.retry}), self.game)

@@ -5,6 +5,7 @@ id, so a new scrape never moves an old video from held-out to training.
 """
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from emurl_core.frames.manifest import (
 )
 from emurl_core.frames.store import FRAMES_FILE, INDEX_FILE, PackedFrames
 from emurl_core.screen import FRAME_SHAPE
+from emurl_core.sources.retractions import RetractionBook
 from emurl_core.stage import StageContext
 
 CODE_VERSION = "2"
@@ -54,7 +56,7 @@ class EmptyDatasetError(ValueError):
 def build_dataset(
     frames: Sequence[Artifact], runs: Artifact, config: DatasetConfig, context: StageContext
 ) -> Artifact:
-    """Pin these frames as one dataset.
+    """Pin these frames as one dataset, without those of retracted videos: `facts["retracted"]` names them with their reasons.
 
     Args:
         frames: one `frames` artifact for each video.
@@ -62,17 +64,23 @@ def build_dataset(
 
     Raises:
         EmptyDatasetError: no frames at all, or a split without a speedrun.
+        ArtifactError: frames were deleted with their retracted video, and that was taken back since.
     """
     frames = sorted((f.expect("frames") for f in frames), key=lambda f: f.partition or "")
+    reasons = RetractionBook(context.store.home).reasons(f.partition or "" for f in frames)
+    retracted = [f for f in frames if f.partition in reasons]
+    frames = [f for f in frames if f not in retracted]
+    _require_files(frames)
     quarantined = [f for f in frames if f.facts.get("quarantined") and not config.include_quarantined]
     frames = [f for f in frames if f not in quarantined]
     # Not the table but the frames determine the dataset: a scrape that changes nothing here changes no version.
     rows = manifest_rows(frames, runs, config.validation_share, config.test_share, config.min_confidence)
-    _check(rows, config, len(quarantined))
+    _check(rows, config, len(quarantined), len(retracted))
     table = pa.Table.from_pylist([r.as_dict() for r in rows], MANIFEST_SCHEMA)
     manifest_sha256 = hashlib.sha256(repr(table.to_pylist()).encode()).hexdigest()
     inputs = [Input("frames", f) for f in frames]
-    version = version_of(config, CODE_VERSION, inputs, manifest_sha256 + "".join(f.id for f in quarantined))
+    left_out = "".join(f.id for f in quarantined) + (json.dumps(reasons, sort_keys=True) if reasons else "")
+    version = version_of(config, CODE_VERSION, inputs, manifest_sha256 + left_out)
     if (existing := context.store.reuse("frame_dataset", version)) is not None:
         return existing
     with context.store.draft(
@@ -83,6 +91,10 @@ def build_dataset(
         np.save(draft.path / TIMES_FILE, pts_s)
         draft.facts |= {"manifest_sha256": manifest_sha256, **_counts(rows), **duplicates}
         draft.facts["quarantined"] = [f.partition for f in quarantined]
+        draft.facts["retracted"] = [
+            {"video_id": f.partition, "reason": reasons[f.partition or ""], "rows": f.facts["kept"]}
+            for f in retracted
+        ]
         draft.facts["videos"] = [
             {
                 k: v
@@ -94,11 +106,19 @@ def build_dataset(
     return context.store.get("frame_dataset", version)
 
 
-def _check(rows: Sequence[ManifestRow], config: DatasetConfig, quarantined: int) -> None:
+def _require_files(frames: Sequence[Artifact]) -> None:
+    if lost := [f.partition or f.version for f in frames if not f.has(FRAMES_FILE)]:
+        raise ArtifactError(
+            f"found no {FRAMES_FILE} of {', '.join(lost)}, expected the frames of all {len(frames)} videos; download and extract "
+            f"them again (`emurl run` does, or the assets `videos` and `frames`), or retract them"
+        )
+
+
+def _check(rows: Sequence[ManifestRow], config: DatasetConfig, quarantined: int, retracted: int) -> None:
     if not any(r.split in SPLITS and r.rows for r in rows):
         raise EmptyDatasetError(
-            f"found no frames in {len(rows)} videos ({quarantined} more are quarantined for a wrong crop), expected some; download and extract videos first, or look why they were "
-            "refused"
+            f"found no frames in {len(rows)} videos ({quarantined} more are quarantined for a wrong crop, {retracted} are retracted), expected some; "
+            "download and extract videos first, or look why they were refused"
         )
     runs = {r.run_id for r in rows if r.split in SPLITS}
     shares = {"train": 1 - config.validation_share - config.test_share}
@@ -199,6 +219,8 @@ class FrameDataset:
                     f"{artifact.id} holds other frames than {dataset.id} was built from: found {artifact.facts['frames_sha256']}, "
                     f"expected {row.frames_sha256}; build the dataset again"
                 )
+            if not artifact.has(FRAMES_FILE):
+                _explain_missing(dataset, row.video_id, store)
             files.append(artifact.path / FRAMES_FILE)
         return cls(manifest, files, _times(dataset, sum(r.rows for r in manifest)))
 
@@ -245,6 +267,15 @@ class FrameDataset:
             length=end - begin,
             pts_s=self._pts_s[begin:end],
             progress=(time / max(float(time[-1]), 1e-9)).astype(np.float32),
+        )
+
+
+def _explain_missing(dataset: Artifact, video_id: str, store: ArtifactStore) -> None:
+    """ArtifactError when the frames were deleted because their video was retracted; other losses are told when they are read."""
+    if (retraction := RetractionBook(store.home).find(video_id)) is not None:
+        raise ArtifactError(
+            f"{dataset.id} names frames of {video_id}, which was retracted ({retraction.reason}) and its files deleted, expected "
+            "all frames of a dataset to be here; build the dataset again and train on that"
         )
 
 

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
-from emurl_core.artifacts import Artifact, Draft, Input, version_of
+from emurl_core.artifacts import Artifact, ArtifactError, Draft, Input, version_of
+from emurl_core.frames.crop_segments import SCREENS_FILE, crop_segments
 from emurl_core.frames.decode import Picture, probe, read_every
 from emurl_core.frames.emulator_check import QUARANTINE_BELOW
 from emurl_core.frames.found_screen import Sample, draw_found_screen
@@ -16,12 +18,11 @@ from emurl_core.frames.manual_crops import ManualVideo, fingerprint, names_of, r
 from emurl_core.frames.manual_scenes import manual_findings
 from emurl_core.frames.quarantine import check_frames, plan_check
 from emurl_core.frames.screen_finder import FINDER_VERSION, FinderConfig, Findings, find_segments
-from emurl_core.frames.store import FrameWriter
+from emurl_core.frames.store import FRAMES_FILE, FrameWriter
 from emurl_core.game.registry import GameConfig
 from emurl_core.stage import StageContext
 
 CODE_VERSION = f"2-{FINDER_VERSION}"
-SCREENS_FILE = "screens.json"
 
 
 Watch = Callable[[float], None]
@@ -69,7 +70,7 @@ def extract(
     Raises:
         VideoError: the video cannot be decoded.
         NoGameScreenError: it shows no game. Nothing is published then.
-        ValueError: the crop config is wrong.
+        ValueError: the crop config is wrong, or frames that were deleted come out differently now.
     """
     inputs = [Input("video", video.expect("video"))]
     video_id = video.partition or video.version
@@ -79,7 +80,8 @@ def extract(
     identity = config.model_dump(mode="json", exclude={"crop_config", "decode_threads"})
     check = plan_check(str(video.facts.get("game", "")), game, config.emulator_check)
     version = version_of(identity, CODE_VERSION, inputs, fingerprint(manual) + check.identity)
-    if (existing := context.store.reuse("frames", version, video_id)) is not None:
+    existing = context.store.reuse("frames", version, video_id)
+    if existing is not None and existing.has(FRAMES_FILE):
         return existing
     with context.store.draft(
         "frames", version, config=config, code_version=CODE_VERSION, inputs=inputs, partition=video_id
@@ -89,7 +91,13 @@ def extract(
         draft.facts |= {k: video.facts[k] for k in keep if k in video.facts}
         draft.facts |= {"video_id": video_id, "video_sha256": video.facts["sha256"]}
         draft.facts |= check_frames(check, draft.path, context.store.home, config.quarantine_below)
-    return context.store.get("frames", version, video_id)
+    frames = context.store.get("frames", version, video_id)
+    if not frames.has(FRAMES_FILE):
+        raise ArtifactError(
+            f"{frames.id}: found other frames in the video than those that were deleted from there, expected the same; delete "
+            f"{frames.path} and extract again"
+        )
+    return frames
 
 
 def video_file(video: Artifact) -> Path:
@@ -170,6 +178,11 @@ def _fill(
         "confidence": round(confidence, 3),
         "review": any(s.review for s in findings.segments),
         "segments": len(findings.segments),
+        "crop_segments": crop_segments(
+            [s.as_dict() for s in findings.segments],
+            np.asarray(writer.kept["segment"]),
+            np.asarray(writer.kept["pts_s"]),
+        ),
     }
     draft.metrics |= {
         "kept_share": kept / max(1, kept + sum(dropped.values())),

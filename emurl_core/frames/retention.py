@@ -27,6 +27,7 @@ from emurl_core.game.registry import GameConfig
 from emurl_core.sources.download import fetch_again
 from emurl_core.sources.download_configuration import DownloadConfig
 from emurl_core.sources.outcomes import Outcome, OutcomeBook
+from emurl_core.sources.retractions import RetractionBook
 from emurl_core.stage import StageContext
 
 _log = logging.getLogger(__name__)
@@ -48,11 +49,13 @@ def cut_frames(
     """`extract`, with the outcome noted. A video file that was let go is fetched again if it is needed.
 
     Raises:
+        RetractedError: the video was retracted.
         KnownNoGameScreenError: nothing changed since it was found to show no game (`download.retry` looks again).
         ValueError: as `extract`, and as `download` where the file must be fetched again.
     """
     book = OutcomeBook(context.store.home)
     video_id = video.partition or video.version
+    RetractionBook(context.store.home).refuse(video_id)
     now = circumstances(video, config)
     if not download.retry and (known := known_without_game(video, config, book)) is not None:
         raise KnownNoGameScreenError(

@@ -18,6 +18,7 @@ from emurl_core.sources.download_configuration import DownloadConfig
 from emurl_core.sources.links import VideoLink
 from emurl_core.sources.outcomes import safe_text
 from emurl_core.sources.registry import FetchError
+from emurl_core.sources.retractions import RetractedError
 from emurl_core.sources.standing import NotAskedError
 from emurl_core.stage import StageContext
 
@@ -141,7 +142,7 @@ class _Collector:
         try:
             video = download(link.video_id, self._runs, self._config, self._context)
             result: Result | BaseException = Result(link.video_id, "ok", artifact=video)
-        except NotAskedError as error:
+        except (NotAskedError, RetractedError) as error:
             result = Result(link.video_id, error.outcome, _said(link, error), asked=False)
         except FetchError as error:
             if error.outcome == "rate_limited":

@@ -7,11 +7,8 @@ their frames are out in `retention`.
 
 import contextlib
 import errno
-import fcntl
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import urlparse
@@ -25,7 +22,9 @@ from emurl_core.sources.outcomes import KINDS, OutcomeBook
 from emurl_core.sources.published_video import CODE_VERSION as CODE_VERSION
 from emurl_core.sources.published_video import find_video, publish
 from emurl_core.sources.registry import Fetched, FetchError, fetcher
+from emurl_core.sources.retractions import RetractionBook
 from emurl_core.sources.standing import NotAskedError, circumstances, standing
+from emurl_core.sources.video_lock import alone
 from emurl_core.stage import StageContext
 
 _ROUNDING_S = 0.5
@@ -36,13 +35,15 @@ def download(video_id: str, runs: Artifact, config: DownloadConfig, context: Sta
     """Fetch the video, or find it when it was fetched from the same row before. Its outcome is noted either way.
 
     Raises:
+        RetractedError: it was retracted.
         NotAskedError: it failed before, and it is hopeless or not yet due.
         FetchError: it can't be had, is no whole video, or is not as long as announced. Nothing is published then.
         ArtifactError: the disk is full.
     """
     link = find_link(video_id, runs)
     book = OutcomeBook(context.store.home)
-    with _alone(context.store.home, video_id):
+    with alone(context.store.home, video_id):
+        RetractionBook(context.store.home).refuse(video_id)
         if (here := find_video(link, context.store, book)) is not None:
             context.store.choose(here)
             if book.find(video_id) is None:
@@ -55,7 +56,8 @@ def download(video_id: str, runs: Artifact, config: DownloadConfig, context: Sta
 
 def fetch_again(video_id: str, runs: Artifact, config: DownloadConfig, context: StageContext) -> Artifact:
     """Fetch a video whose file was let go, and put it back. Raises as `download`."""
-    with _alone(context.store.home, video_id):
+    with alone(context.store.home, video_id):
+        RetractionBook(context.store.home).refuse(video_id)
         return _bring(find_link(video_id, runs), runs, config, context, OutcomeBook(context.store.home))
 
 
@@ -145,13 +147,3 @@ def _leave(work: Path, file: Path, keep_part: bool) -> None:
     file.unlink(missing_ok=True)
     if not keep_part or not any(work.iterdir()):
         shutil.rmtree(work, ignore_errors=True)
-
-
-@contextmanager
-def _alone(home: Path, video_id: str) -> Iterator[None]:
-    """One process at a time works on a video; a killed one lets go."""
-    folder = home / "cache" / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"video-{video_id}.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

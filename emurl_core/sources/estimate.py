@@ -12,6 +12,7 @@ from emurl_core.sources.download_configuration import DownloadConfig
 from emurl_core.sources.links import VideoLink
 from emurl_core.sources.outcomes import OutcomeBook
 from emurl_core.sources.published_video import find_video
+from emurl_core.sources.retractions import RetractionBook
 from emurl_core.sources.standing import standing
 
 _UNKNOWN_S = 2 * 3600.0
@@ -28,7 +29,7 @@ class Estimate:
     """What is still to be fetched.
 
     Attributes:
-        videos: to fetch; `here` are already, `left_out` are known not to be had, or not now.
+        videos: to fetch; `here` are already, `left_out` are retracted, or known not to be had, or not now.
         hours: of video to fetch; those of `guessed` videos are a guess.
         needed_bytes: of video and frames.
         spare_bytes: left alone on the disk, for everything else.
@@ -59,10 +60,13 @@ class Estimate:
 def estimate(links: Sequence[VideoLink], config: DownloadConfig, store: ArtifactStore) -> Estimate:
     """Look at the table, the store and the disk. Asks nobody."""
     book = OutcomeBook(store.home)
+    retracted = RetractionBook(store.home).reasons()
     here = left_out = guessed = 0
     wanted: list[VideoLink] = []
     for link in links:
-        if find_video(link, store, book) is not None:
+        if link.video_id in retracted:
+            left_out += 1
+        elif find_video(link, store, book) is not None:
             here += 1
         elif not config.retry and standing(link, config, book) is not None:
             left_out += 1

@@ -10,10 +10,12 @@ from emurl_core.frames.manual_crops import explain_unknown, unknown_entries
 from emurl_core.game import GameConfig
 from emurl_core.profiles import Profile
 from emurl_core.sources.links import read_links
+from emurl_core.sources.retractions import RetractionBook
 from emurl_core.sources.scrape import video_ids
 from emurl_pipeline.checks import Check
 from emurl_pipeline.materialization import Work, stage_asset
 from emurl_pipeline.outcomes import outcome_metadata
+from emurl_pipeline.retraction import CHECK
 from emurl_pipeline.upstream import pinned_partitions
 
 SPLITS = ("train", "validation", "test")
@@ -43,11 +45,12 @@ def assets(profile: Profile) -> list[Any]:
         profile.dataset,
         core=build_dataset,
         group="frames",
-        deps=["frames", "speedrun_runs"],
+        deps=["frames", "speedrun_runs", "retractions"],
         kinds={"parquet"},
         checks=[
             Check("splits_disjoint", "No speedrun is in two splits.", splits_disjoint),
             Check("splits_filled", "Every split has frames.", splits_filled),
+            Check(CHECK, "No video in it was retracted.", no_retracted_video, blocking=False),
         ],
     )
     def frame_dataset(work: Work, config: DatasetConfig) -> Artifact:
@@ -70,7 +73,12 @@ def assets(profile: Profile) -> list[Any]:
             "videos_quarantined": quarantined,
             "crop_config_unknown": explain_unknown(crops, unknown),
         }
-        work.metadata |= {"videos_used": len(found), "videos_missing": sorted(set(wanted) - set(found))}
+        retracted = RetractionBook(work.store.home).reasons(wanted)
+        work.metadata |= {
+            "videos_used": len(found.keys() - retracted.keys()),
+            "videos_missing": sorted(set(wanted) - found.keys() - retracted.keys()),
+            "videos_retracted": retracted,
+        }
         return build_dataset(list(found.values()), runs, config, work.context)
 
     return [frames, frame_dataset]
@@ -84,6 +92,14 @@ def splits_disjoint(dataset: Artifact) -> tuple[bool, Mapping[str, Any]]:
             splits.setdefault(video["run_id"], set()).add(video["split"])
     torn = sorted(run for run, found in splits.items() if len(found) > 1)
     return not torn, {"runs": len(splits), "runs_in_two_splits": torn}
+
+
+def no_retracted_video(dataset: Artifact) -> tuple[bool, Mapping[str, Any]]:
+    """Whether all of its videos may still be used."""
+    home = dataset.path.parents[2]  # <home>/artifacts/frame_dataset/<version>
+    found = RetractionBook(home).reasons(v["video_id"] for v in dataset.facts["videos"])
+    told = {"to_do": "materialize frame_dataset again, then what is built on it"} if found else {}
+    return not found, {"retracted": found, **told}
 
 
 def splits_filled(dataset: Artifact) -> tuple[bool, Mapping[str, Any]]:

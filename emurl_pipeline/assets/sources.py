@@ -8,14 +8,16 @@ from emurl_core.artifacts import Artifact
 from emurl_core.profiles import Profile
 from emurl_core.sources.download import download
 from emurl_core.sources.download_configuration import DownloadConfig
+from emurl_core.sources.retractions import RetractionBook
 from emurl_core.sources.scrape import ScrapeConfig, scrape, video_ids
 from emurl_pipeline.materialization import OWNERS, Work, stage_asset
 from emurl_pipeline.outcomes import outcome_metadata
 from emurl_pipeline.partitions import VIDEOS, follow_table
+from emurl_pipeline.retraction import report_retractions, retractions_spec
 
 
 def assets(profile: Profile) -> list[Any]:
-    """`speedrun_runs`, `video_metadata[v]` and `videos[v]`."""
+    """`speedrun_runs`, `video_metadata[v]`, `retractions` and `videos[v]`."""
 
     @stage_asset(
         profile.scrape,
@@ -27,7 +29,9 @@ def assets(profile: Profile) -> list[Any]:
     def speedrun_runs(work: Work, config: ScrapeConfig) -> Artifact:
         """The speedruns there are: one row for each video, from the chosen source. Its videos become the partitions."""
         runs = scrape(config, work.context)
-        work.metadata |= follow_table(work.dagster, runs)
+        retracted = RetractionBook(work.store.home).reasons()
+        work.metadata |= follow_table(work.dagster, runs, retracted)
+        report_retractions(work.dagster.instance, work.dagster.log_event, work.store)
         work.metadata |= outcome_metadata(work.store, video_ids(runs))
         return runs
 
@@ -62,4 +66,5 @@ def assets(profile: Profile) -> list[Any]:
             config = config.model_copy(update={"retry": True})
         return download(work.partition, work.upstream("speedrun_runs"), config, work.context)
 
-    return [speedrun_runs, video_metadata, videos]
+    retractions = retractions_spec(group_name="sources", owners=OWNERS)
+    return [speedrun_runs, video_metadata, retractions, videos]

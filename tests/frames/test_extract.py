@@ -10,6 +10,7 @@ from tile_world import Clip
 
 from emurl_core.artifacts import Artifact
 from emurl_core.frames import FramesConfig, NoGameScreenError, VideoError, extract
+from emurl_core.frames.crop_segments import read_crop_segments
 from emurl_core.frames.store import PackedFrames
 from emurl_core.screen import shades_to_rgb
 from emurl_core.stage import StageContext
@@ -105,3 +106,31 @@ def test_a_crop_by_hand_outside_the_picture_is_an_error(
     with pytest.raises(ValueError, match="480×270"):
         extract(video(stream_clip.path), FramesConfig(crop_config=str(path)), context)
     assert left_behind(context) == []
+
+
+def test_frames_that_were_deleted_are_put_back_byte_for_byte(
+    raw_clip: Clip, video: Publish, context: StageContext
+) -> None:
+    source = video(raw_clip.path)
+    frames = extract(source, FramesConfig(), context)
+    for path in (frames.path / "frames.npy", frames.pictures["found_screen"]):
+        path.unlink()
+    assert extract(source, FramesConfig(), context).id == frames.id
+    frames.verify()
+
+
+def test_frames_say_where_they_were_cut(stream_clip: Clip, video: Publish, context: StageContext) -> None:
+    frames = extract(video(stream_clip.path), FramesConfig(), context)
+    left, right = frames.facts["crop_segments"]
+    assert left["frames"] + right["frames"] == frames.facts["kept"]
+    assert left["rect"] == pytest.approx((20.3, 12.6, 272.0, 244.8), abs=1.5)
+    assert right["rect"] == pytest.approx((196.0, 20.0, 250.0, 225.0), abs=1.5)
+    assert (left["start_s"], right["end_s"]) == pytest.approx((3.0, 42.5), abs=0.6)
+    assert (left["start_s"], right["end_s"]) == pytest.approx(
+        (frames.facts["start_s"], frames.facts["end_s"]), abs=0.001
+    )
+    without = {k: v for k, v in frames.facts.items() if k != "crop_segments"}
+    older = Artifact(
+        "frames", frames.version, frames.partition, frames.path, {**frames.record, "facts": without}
+    )
+    assert read_crop_segments(older) == [left, right], "frames of older code tell it from their files"

@@ -8,7 +8,7 @@ What an asset builds, and from what, is in `emurl_pipeline.assets`.
 import hashlib
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,11 +27,13 @@ from emurl_pipeline.metadata import describe
 from emurl_pipeline.outcomes import outcome_metadata
 from emurl_pipeline.partitions import VIDEOS
 from emurl_pipeline.run_config import core_config, run_config_class
+from emurl_pipeline.tracking import TrackedRun
 from emurl_pipeline.upstream import kind_of, pinned
 
 C = TypeVar("C", bound=StageConfig)
 OWNERS = ["team:emurl"]
 CONFIG_TAG = "emurl/config"
+MLFLOW_TAG = "emurl/mlflow_run_id"
 _SHORT_REST_S = 5.0
 
 
@@ -43,6 +45,10 @@ class Work:
     store: ArtifactStore
     context: StageContext
     metadata: dict[str, Any] = field(default_factory=dict)
+    tracked: TrackedRun = field(default_factory=TrackedRun)
+    """The MLflow run of this materialization."""
+    answers: dict[str, tuple[bool, Mapping[str, Any]]] = field(default_factory=dict)
+    """Answers to checks that the artifact alone can't give, by their names."""
 
     @property
     def partition(self) -> str:
@@ -122,7 +128,7 @@ def _materialize(
     }
     title = f"{name}/{partition}" if partition else name
     with context.resources.mlflow.run(kind_of(name), store.home, config, tags, title) as tracked:
-        work = Work(context, store, StageContext(store, tracked, runtime))
+        work = Work(context, store, StageContext(store, tracked, runtime), tracked=tracked)
         started, clock = datetime.now(UTC).isoformat(timespec="microseconds"), time.perf_counter()
         # Which outcome a video came to is read when it failed, not before.
         with user_errors(lambda: outcome_metadata(store, [partition]) if partition else {}):
@@ -132,7 +138,7 @@ def _materialize(
     links = {"mlflow_run_id": tracked.run_id, "mlflow": tracked.url and dg.MetadataValue.url(tracked.url)}
     return dg.MaterializeResult(
         data_version=dg.DataVersion(artifact.version),
-        tags={CONFIG_TAG: config_hash(config)},
+        tags={CONFIG_TAG: config_hash(config)} | ({MLFLOW_TAG: tracked.run_id} if tracked.run_id else {}),
         metadata={
             **describe(artifact, tracked.picture_address),
             **work.metadata,
@@ -140,7 +146,7 @@ def _materialize(
             "reused": artifact.record["created_utc"] < started,
             "core_seconds": seconds,
         },
-        check_results=[check.answer(artifact) for check in checks],
+        check_results=[check.answer(artifact, work.answers.get(check.name)) for check in checks],
     )
 
 

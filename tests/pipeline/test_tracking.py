@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from emurl_pipeline.mlflow_store import ensure_experiment, open_store, store_uri
 home = Path(sys.argv[1])
-print(ensure_experiment(open_store(store_uri(home), home), "tokenizer", home, False))
+print(ensure_experiment(open_store(store_uri(home), home), "tokenizer", home))
 """
 
 

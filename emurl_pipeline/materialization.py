@@ -28,6 +28,7 @@ from emurl_pipeline.outcomes import outcome_metadata
 from emurl_pipeline.partitions import VIDEOS
 from emurl_pipeline.run_config import core_config, run_config_class
 from emurl_pipeline.tracking import TrackedRun
+from emurl_pipeline.turns import turn
 from emurl_pipeline.upstream import kind_of, pinned
 
 C = TypeVar("C", bound=StageConfig)
@@ -131,7 +132,11 @@ def _materialize(
         work = Work(context, store, StageContext(store, tracked, runtime), tracked=tracked)
         started, clock = datetime.now(UTC).isoformat(timespec="microseconds"), time.perf_counter()
         # Which outcome a video came to is read when it failed, not before.
-        with user_errors(lambda: outcome_metadata(store, [partition]) if partition else {}):
+        with (
+            user_errors(lambda: outcome_metadata(store, [partition]) if partition else {}),
+            store.explain_full_disk(title),
+            turn(store.home, f"{title}/{config_hash(config)}", context.log.info),
+        ):
             artifact = body(work, config)
         seconds = time.perf_counter() - clock
         tracked.log_artifact(artifact)

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
@@ -53,13 +54,20 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 
 
 @pytest.fixture
-def materialize_toy(instance: dg.DagsterInstance, tmp_path: Path, empty_mlflow: Path) -> MakeToy:
+def materialize_toy(instance: dg.DagsterInstance, materialize_toy_on: MakeToy) -> MakeToy:
     """Materialize the toy and an asset behind it."""
+    return partial(materialize_toy_on, instance)
+
+
+@pytest.fixture
+def materialize_toy_on(tmp_path: Path, empty_mlflow: Path) -> MakeToy:
+    """The same on an instance of one's own."""
     home = tmp_path / "home"
-    home.mkdir()
+    home.mkdir(exist_ok=True)
     shutil.copy(empty_mlflow, home / "mlflow.db")
 
     def materialize(
+        instance: dg.DagsterInstance,
         core: Callable[..., Artifact] = make_toy,
         mlflow: MlflowTracking | None = None,
         retry: dg.RetryPolicy | None = None,

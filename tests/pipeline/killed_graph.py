@@ -18,6 +18,7 @@ from emurl_core.actions.labels import LabelsConfig
 from emurl_core.artifacts import ArtifactStore
 from emurl_core.profiles import Profile
 from emurl_pipeline.definitions import build
+from emurl_pipeline.tracking import MlflowTracking
 
 ORDER_FILE = "kill"
 BEFORE, AFTER = "before", "after"
@@ -27,7 +28,7 @@ RUN_CONFIG = {
             "multiprocess": {
                 "max_concurrent": 1,
                 # Steps are forked from a process that has imported everything: they start in a moment.
-                "start_method": {"forkserver": {"preload_modules": ["killed_graph", "mlflow"]}},
+                "start_method": {"forkserver": {"preload_modules": ["killed_graph"]}},
             }
         }
     }
@@ -59,7 +60,8 @@ def killable_profile(videos: Path) -> Profile:
 def job(videos: str, home: str, stage: str) -> Any:
     """One stage of the graph, for processes that build it again."""
     one = dg.Definitions(jobs=[dg.define_asset_job(f"make_{stage}", [stage])])
-    graph = build(killable_profile(Path(videos)), home)
+    # MLflow takes no part in it, and would take most of the time.
+    graph = build(killable_profile(Path(videos)), home, MlflowTracking(enabled=False))
     return dg.Definitions.merge(graph, one).resolve_job_def(f"make_{stage}")
 
 

@@ -1,7 +1,6 @@
 """Every stage's step, killed at the worst moments: nothing half-published, nothing lost, re-execution finishes."""
 
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -74,11 +73,10 @@ class Killed:
 
 
 @pytest.fixture(scope="module")
-def killed(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> Iterator[Killed]:
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killed]:
     folder = tmp_path_factory.mktemp("killed")
     record_folder(folder / "videos", killable_profile(folder / "videos"))
     (folder / "home").mkdir()
-    shutil.copy(empty_mlflow, folder / "home" / "mlflow.db")
     (folder / "dagster").mkdir()
     with (
         pytest.MonkeyPatch.context() as patch,

@@ -13,8 +13,9 @@ from judged_policies import GAME, Contest
 from safetensors.torch import load_file
 
 from emurl_core.artifacts import Artifact
+from emurl_core.cli import main
 from emurl_core.evaluation.champion import set_by_hand
-from emurl_pipeline.champions import crown, show
+from emurl_pipeline.champions import show
 from emurl_pipeline.mlflow_registry import ALIAS, MODEL, follow_book
 from emurl_pipeline.mlflow_store import open_store, store_uri
 from emurl_pipeline.tracking import TrackedRun
@@ -110,14 +111,22 @@ def test_a_deleted_mlflow_gets_its_alias_back_from_the_book(contest: Contest, em
 def test_who_is_set_by_hand_has_the_alias_too(contest: Contest, capsys):
     evaluate(contest, contest.policy("aa11", 0.6))
     contest.policy("bb22", 0.3)
-    crown(contest.store, "bb", "it plays more nicely")
-    show(contest.store)
+    assert command("champion", "--set", "bb") == 1
+    assert "--reason" in capsys.readouterr().err
+    assert contest.champion == "policy@aa11"
+    assert command("champion", "--set", "bb", "--reason", "it plays more nicely") == 0
     told = capsys.readouterr().out
-    assert "policy@bb22" in told
-    assert "by hand" in told
-    assert "it plays more nicely" in told
+    for part in ("policy@bb22", "by hand", "it plays more nicely", "policy@aa11"):
+        assert part in told
     assert holder(contest) == "policy@bb22"
     assert contest.champion == "policy@bb22"
+
+
+def command(*arguments: str) -> int:
+    """`emurl`, and the status it leaves with."""
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    return int(left.value.code or 0)
 
 
 def test_the_last_game_evaluated_has_the_plain_alias_and_each_game_its_own(contest: Contest):

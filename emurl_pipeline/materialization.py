@@ -130,13 +130,14 @@ def _materialize(
     title = f"{name}/{partition}" if partition else name
     with context.resources.mlflow.run(kind_of(name), store.home, config, tags, title) as tracked:
         work = Work(context, store, StageContext(store, tracked, runtime), tracked=tracked)
-        started, clock = datetime.now(UTC).isoformat(timespec="microseconds"), time.perf_counter()
         # Which outcome a video came to is read when it failed, not before.
         with (
             user_errors(lambda: outcome_metadata(store, [partition]) if partition else {}),
             store.explain_full_disk(title),
             turn(store.home, f"{title}/{config_hash(config)}", context.log.info),
         ):
+            # Not before: what another run made while this one waited was not made here.
+            started, clock = datetime.now(UTC).isoformat(timespec="microseconds"), time.perf_counter()
             artifact = body(work, config)
         seconds = time.perf_counter() - clock
         tracked.log_artifact(artifact)

@@ -1,4 +1,4 @@
-"""The commands that need the orchestrator: `emurl demo`, `emurl run`, `emurl report` and `emurl ui`.
+"""The commands that need the orchestrator: `emurl demo`, `emurl run`, `emurl report`, `emurl champion` and `emurl ui`.
 
 They join the library's command line through the entry-point group `emurl.commands`. What is imported here is imported
 by every `emurl` command, so Dagster and MLflow are imported in the functions only.
@@ -8,7 +8,9 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import tyro
 
 from emurl_core.artifacts import ArtifactStore
 from emurl_core.configuration import HOME_VARIABLE, home_folder
@@ -68,6 +70,22 @@ def ui(port: int = 3000, mlflow_port: int = 5000) -> int:
     return serve(port, mlflow_port)
 
 
+def champion(chosen: Annotated[str | None, tyro.conf.arg(name="set")] = None, reason: str = "") -> int:
+    """Show the champion of each game: the policy that others have to beat. Sets MLflow's aliases accordingly.
+
+    Args:
+        chosen: version of a policy, or the start of one, that becomes the champion by hand.
+        reason: why, in a sentence; it is kept.
+    """
+    _settle_environment()
+    from emurl_pipeline.champions import crown, show
+
+    store = ArtifactStore()
+    if chosen is not None:
+        crown(store, chosen, reason)
+    return show(store)
+
+
 def _settle_environment() -> None:
     """Make what child processes inherit absolute and quiet."""
     os.environ[HOME_VARIABLE] = str(home_folder())
@@ -77,4 +95,10 @@ def _settle_environment() -> None:
         os.environ.setdefault(variable, "true")
 
 
-COMMANDS: dict[str, Callable[..., Any]] = {"demo": demo, "run": run, "report": report, "ui": ui}
+COMMANDS: dict[str, Callable[..., Any]] = {
+    "demo": demo,
+    "run": run,
+    "report": report,
+    "ui": ui,
+    "champion": champion,
+}

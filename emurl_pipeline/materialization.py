@@ -8,7 +8,7 @@ What an asset builds, and from what, is in `emurl_pipeline.assets`.
 import hashlib
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,11 +28,14 @@ from emurl_pipeline.metadata import describe
 from emurl_pipeline.outcomes import outcome_metadata
 from emurl_pipeline.partitions import VIDEOS
 from emurl_pipeline.run_config import core_config, run_config_class
+from emurl_pipeline.tracking import TrackedRun
+from emurl_pipeline.turns import turn
 from emurl_pipeline.upstream import kind_of, pinned
 
 C = TypeVar("C", bound=StageConfig)
 OWNERS = ["team:emurl"]
 CONFIG_TAG = "emurl/config"
+MLFLOW_TAG = "emurl/mlflow_run_id"
 _SHORT_REST_S = 5.0
 
 
@@ -44,6 +47,10 @@ class Work:
     store: ArtifactStore
     context: StageContext
     metadata: dict[str, Any] = field(default_factory=dict)
+    tracked: TrackedRun = field(default_factory=TrackedRun)
+    """The MLflow run of this materialization."""
+    answers: dict[str, tuple[bool, Mapping[str, Any]]] = field(default_factory=dict)
+    """Answers to checks that the artifact alone can't give, by their names."""
 
     @property
     def partition(self) -> str:
@@ -123,10 +130,15 @@ def _materialize(
     }
     title = f"{name}/{partition}" if partition else name
     with context.resources.mlflow.run(kind_of(name), store.home, config, tags, title) as tracked:
-        work = Work(context, store, StageContext(store, tracked, runtime))
-        started, clock = datetime.now(UTC).isoformat(timespec="microseconds"), time.perf_counter()
+        work = Work(context, store, StageContext(store, tracked, runtime), tracked=tracked)
         # Which outcome a video came to is read when it failed, not before.
-        with user_errors(lambda: outcome_metadata(store, [partition]) if partition else {}):
+        with (
+            user_errors(lambda: outcome_metadata(store, [partition]) if partition else {}),
+            store.explain_full_disk(title),
+            turn(store.home, f"{title}/{config_hash(config)}", context.log.info),
+        ):
+            # Not before: what another run made while this one waited was not made here.
+            started, clock = datetime.now(UTC).isoformat(timespec="microseconds"), time.perf_counter()
             artifact = body(work, config)
         seconds = time.perf_counter() - clock
         tracked.log_artifact(artifact)
@@ -137,7 +149,7 @@ def _materialize(
     links = {"mlflow_run_id": tracked.run_id, "mlflow": tracked.url and dg.MetadataValue.url(tracked.url)}
     return dg.MaterializeResult(
         data_version=dg.DataVersion(artifact.version),
-        tags={CONFIG_TAG: config_hash(config)},
+        tags={CONFIG_TAG: config_hash(config)} | ({MLFLOW_TAG: tracked.run_id} if tracked.run_id else {}),
         metadata={
             **describe(artifact, tracked.picture_address),
             **lineage_metadata(artifact, store),
@@ -146,7 +158,7 @@ def _materialize(
             "reused": reused,
             "core_seconds": seconds,
         },
-        check_results=[check.answer(artifact) for check in checks],
+        check_results=[check.answer(artifact, work.answers.get(check.name)) for check in checks],
     )
 
 

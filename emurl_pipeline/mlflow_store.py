@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from emurl_core.configuration import home_folder
+from emurl_core.sources.outcomes import safe_address
 
 UI_VARIABLE = "EMURL_MLFLOW_URL"
+SERVER_VARIABLE = "MLFLOW_TRACKING_URI"
 DEFAULT_UI = "http://127.0.0.1:5000"
 _MODEL_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
 """Without it MLflow takes the experiment for one about language models and shows it so."""
@@ -25,13 +27,20 @@ _MANNERS = {
 
 
 def ui_address() -> str:
-    """Where MLflow's UI is: `$EMURL_MLFLOW_URL`, else where `emurl ui` puts it."""
-    return (os.environ.get(UI_VARIABLE) or DEFAULT_UI).rstrip("/")
+    """Where MLflow's UI is: `$EMURL_MLFLOW_URL`, else the server that is tracked on, else where `emurl ui` puts it."""
+    server = os.environ.get(SERVER_VARIABLE, "")
+    shown = safe_address(server) if is_server(server) else DEFAULT_UI
+    return (os.environ.get(UI_VARIABLE) or shown).rstrip("/")
 
 
 def store_uri(home: Path) -> str:
     """Absolute address of the sqlite store in a data folder."""
     return f"sqlite:///{home.resolve() / 'mlflow.db'}"
+
+
+def tracking_uri(home: Path) -> str:
+    """Where runs are tracked unless a run's config says otherwise: `$MLFLOW_TRACKING_URI`, else the store in the data folder."""
+    return os.environ.get(SERVER_VARIABLE) or store_uri(home)
 
 
 def open_store(uri: str, home: Path | None = None) -> Any:
@@ -40,21 +49,42 @@ def open_store(uri: str, home: Path | None = None) -> Any:
         os.environ.setdefault(name, value)
     from mlflow import MlflowClient
 
-    with _locked(home or home_folder()):
+    if is_server(uri):
+        # Its schema is its own, and one that hangs must not hold up the steps beside this one.
+        client = MlflowClient(tracking_uri=uri)
+        client.search_experiments(max_results=1)
+        return client
+    with locked(home or home_folder()):
         _require_readable(uri)
         client = MlflowClient(tracking_uri=uri)
         client.search_experiments(max_results=1)
     return client
 
 
-def ensure_experiment(client: Any, name: str, home: Path, remote: bool) -> str:
+def ensure_experiment(client: Any, name: str, home: Path) -> str:
     """Id of the experiment, made when it is not there. A server chooses its own place for artifacts."""
-    with _locked(home):
+    from mlflow.exceptions import MlflowException
+
+    location = None
+    if not is_server(client.tracking_uri):
+        location = (home.resolve() / "mlflow_artifacts" / name).as_uri()
+    with locked(home):
         found = client.get_experiment_by_name(name)
         if found is not None:
             return found.experiment_id
-        location = None if remote else (home.resolve() / "mlflow_artifacts" / name).as_uri()
-        return client.create_experiment(name, artifact_location=location, tags=_MODEL_TRAINING)
+        try:
+            return client.create_experiment(name, artifact_location=location, tags=_MODEL_TRAINING)
+        except MlflowException:
+            # Another machine of the same server may have been faster.
+            found = client.get_experiment_by_name(name)
+            if found is None:
+                raise
+            return found.experiment_id
+
+
+def is_server(uri: str) -> bool:
+    """Whether MLflow is asked over a network, not in a file."""
+    return uri.startswith(("http://", "https://"))
 
 
 def _require_readable(uri: str) -> None:
@@ -65,8 +95,9 @@ def _require_readable(uri: str) -> None:
 
 
 @contextmanager
-def _locked(home: Path) -> Iterator[None]:
+def locked(home: Path, what: str = "mlflow") -> Iterator[None]:
+    """One process at a time, among those of this data folder. Locks of one name don't nest."""
     home.mkdir(parents=True, exist_ok=True)
-    with (home / ".mlflow.lock").open("w") as lock:
+    with (home / f".{what}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

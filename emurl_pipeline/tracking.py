@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import dagster as dg
 from pydantic import Field
 
-from emurl_core.artifacts import Artifact
+from emurl_core.artifacts import Artifact, ArtifactStore
 from emurl_core.configuration import StageConfig
-from emurl_pipeline.mlflow_store import ensure_experiment, open_store, store_uri, ui_address
+from emurl_core.sources.outcomes import safe_address, safe_text
+from emurl_pipeline.mlflow_registry import follow_book
+from emurl_pipeline.mlflow_store import ensure_experiment, open_store, tracking_uri, ui_address
 
 _BATCH = 500
 _FLUSH_S = 5.0
@@ -28,7 +31,11 @@ _FAILURES = 3
 class MlflowTracking(dg.ConfigurableResource):
     """Where runs are tracked."""
 
-    tracking_uri: str = Field(default="", description="Empty is the sqlite store <home>/mlflow.db.")
+    tracking_uri: str = Field(
+        default="",
+        description="Empty is $MLFLOW_TRACKING_URI, else the sqlite store <home>/mlflow.db. A server's user and password belong into "
+        "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, not in here.",
+    )
     enabled: bool = Field(default=True, description="False tracks nothing.")
 
     @contextmanager
@@ -36,6 +43,7 @@ class MlflowTracking(dg.ConfigurableResource):
         self, stage: str, home: Path, config: StageConfig, tags: Mapping[str, str], name: str
     ) -> Iterator["TrackedRun"]:
         """One MLflow run for the block. An exception in the block ends it as failed, then goes on."""
+        _refuse_password(self.tracking_uri)
         run = TrackedRun()
         if self.enabled:
             run.begin(self.tracking_uri, home, stage, name, config, tags)
@@ -89,6 +97,11 @@ class TrackedRun:
         for path in artifact.pictures.values():
             self._safely(self._client.log_artifact, self.run_id, str(path), "pictures")
 
+    def register(self, evaluation: Artifact, store: ArtifactStore) -> None:
+        """The evaluated policy in the model registry, and the alias where the book of champions says."""
+        if self._client is not None:
+            self._safely(follow_book, self._client, store, evaluation)
+
     def picture_address(self, picture: Path) -> str | None:
         """Where MLflow's UI serves a picture of the artifact; None when nothing is tracked."""
         if self.run_id is None:
@@ -104,8 +117,8 @@ class TrackedRun:
     def _begin(
         self, uri: str, home: Path, stage: str, name: str, config: StageConfig, tags: dict[str, str]
     ) -> None:
-        client = open_store(uri or store_uri(home), home)
-        experiment = ensure_experiment(client, stage, home, remote=bool(uri))
+        client = open_store(uri or tracking_uri(home), home)
+        experiment = ensure_experiment(client, stage, home)
         from mlflow.entities import Param
 
         run = client.create_run(experiment, tags=tags, run_name=name)
@@ -144,7 +157,19 @@ class TrackedRun:
         except Exception as error:
             self._failures += 1
             rest = "; nothing more is sent from this stage" if self._failures == _FAILURES else ""
-            logging.getLogger("emurl").warning("MLflow did not take it, going on without: %s%s", error, rest)
+            logging.getLogger("emurl").warning(
+                "MLflow did not take it, going on without: %s%s", safe_text(str(error)), rest
+            )
+
+
+def _refuse_password(uri: str) -> None:
+    if "@" in urlsplit(uri).netloc:
+        # Dagster keeps the run config and shows it to everybody.
+        raise dg.Failure(
+            f"found a user or password in tracking_uri ({safe_address(uri)}), expected none: run config is kept and shown; set "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD in the environment",
+            allow_retries=False,
+        )
 
 
 def _profile(node: Mapping[str, Any]) -> str:

@@ -8,10 +8,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from emurl_core.configuration import home_folder
 from emurl_pipeline.instance import dagster_home
-from emurl_pipeline.mlflow_store import UI_VARIABLE, open_store, store_uri
+from emurl_pipeline.mlflow_store import UI_VARIABLE, is_server, open_store, tracking_uri, ui_address
 
 HOST = "127.0.0.1"
 _GRACE_S = 20.0
@@ -22,23 +23,39 @@ def serve(port: int, mlflow_port: int) -> int:
     port, mlflow_port = free_port(port), free_port(mlflow_port)
     home = home_folder()
     os.environ["DAGSTER_HOME"] = str(dagster_home())
+    commands = [
+        [
+            sys.executable,
+            "-m",
+            "dagster",
+            "dev",
+            "-m",
+            "emurl_pipeline.definitions",
+            "-h",
+            HOST,
+            "-p",
+            str(port),
+        ]
+    ]
+    uri = tracking_uri(home)
+    # A server of somebody else's runs already.
+    if not is_server(uri):
+        os.environ[UI_VARIABLE] = f"http://{HOST}:{mlflow_port}"
+        commands.append(_mlflow_server(uri, home, mlflow_port))
+    print(f"Dagster  http://{HOST}:{port}/asset-groups   (answers in 10–30 s; Ctrl-C ends both)", flush=True)
+    print(f"MLflow   {ui_address()}", flush=True)
+    return run_together(commands)
+
+
+def _mlflow_server(uri: str, home: Path, port: int) -> list[str]:
     # MLflow's own background jobs are for traces and scoring, of which there are none here.
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
-    os.environ[UI_VARIABLE] = f"http://{HOST}:{mlflow_port}"
-    uri = store_uri(home)
     open_store(uri, home)
-    python = [sys.executable, "-m"]
-    commands = [
-        [*python, "dagster", "dev", "-m", "emurl_pipeline.definitions", "-h", HOST, "-p", str(port)],
-        [
-            *[*python, "mlflow", "server", "--backend-store-uri", uri, "--workers", "1"],
-            *["--default-artifact-root", (home / "mlflow_artifacts").as_uri()],
-            *["--host", HOST, "--port", str(mlflow_port)],
-        ],
+    return [
+        *[sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--workers", "1"],
+        *["--default-artifact-root", (home / "mlflow_artifacts").as_uri()],
+        *["--host", HOST, "--port", str(port)],
     ]
-    print(f"Dagster  http://{HOST}:{port}/asset-groups   (answers in 10–30 s; Ctrl-C ends both)", flush=True)
-    print(f"MLflow   http://{HOST}:{mlflow_port}", flush=True)
-    return run_together(commands)
 
 
 def run_together(commands: Sequence[Sequence[str]]) -> int:

@@ -19,6 +19,7 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the data of the person who runs it."""
     monkeypatch.setenv("EMURL_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("EMURL_PROFILE", raising=False)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 from pydantic import BaseModel
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from emurl_core.artifacts.artifact import (
@@ -223,8 +224,8 @@ class ArtifactStore:
         """Turn "no space left" into an ArtifactError that says how much there is and what to do."""
         try:
             yield
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        except (OSError, SafetensorError) as error:
+            if not _says_full(error):
                 raise
             free = shutil.disk_usage(_existing_parent(self.root)).free
             raise ArtifactError(
@@ -307,6 +308,14 @@ def _write_json(path: Path, value: Mapping[str, Any]) -> None:
         json.dump(value, f, indent=1, sort_keys=True)
         f.flush()
         os.fsync(f.fileno())
+
+
+def _says_full(error: OSError | SafetensorError) -> bool:
+    full = (errno.ENOSPC, errno.EDQUOT)
+    if isinstance(error, OSError):
+        return error.errno in full
+    # It carries the system's number in its words alone.
+    return any(f"(os error {number})" in str(error) for number in full)
 
 
 def _existing_parent(path: Path) -> Path:

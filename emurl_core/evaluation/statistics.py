@@ -46,6 +46,16 @@ def mean(values: np.ndarray, seed: int = 0, level: float = LEVEL) -> Estimate:
     return Estimate(float(values.mean()), float(low), float(high))
 
 
+def difference_of_means(
+    ours: np.ndarray, theirs: np.ndarray, seed: int = 0, level: float = LEVEL
+) -> Estimate:
+    """Of `(N,), (M,) float`, N and M at least 1, with a percentile bootstrap interval; each is resampled on its own."""
+    stream = np.random.default_rng(seed)
+    a, b = (v[stream.integers(len(v), size=(RESAMPLES, len(v)))].mean(1) for v in (ours, theirs))
+    low, high = np.quantile(a - b, [0.5 - level / 2, 0.5 + level / 2])
+    return Estimate(float(ours.mean() - theirs.mean()), float(low), float(high))
+
+
 def probability_of_improvement(ours: np.ndarray, theirs: np.ndarray) -> float:
     """Chance that one of ours beats one of theirs, a draw counting half: `(N,), (M,) -> [0, 1]` (Mann & Whitney 1947)."""
     difference = ours[:, None] - theirs[None]

@@ -5,11 +5,14 @@ from typing import Any
 
 from emurl_core.artifacts import Artifact
 from emurl_core.evaluation import EvaluationConfig, RewardTruthConfig, evaluate, measure_reward_truth
+from emurl_core.evaluation.champion import Verdict, consider
 from emurl_core.game import GameConfig
 from emurl_core.game.registry import GAMES
 from emurl_core.profiles import Profile
 from emurl_pipeline.checks import Check
 from emurl_pipeline.materialization import Work, stage_asset
+
+CHAMPION = "champion"
 
 
 def assets(profile: Profile) -> list[Any]:
@@ -26,11 +29,24 @@ def assets(profile: Profile) -> list[Any]:
         kinds={"pytorch"},
         pool="gpu",
         shared=["game"],
-        checks=[Check("measured", "The evaluation has numbers, all of them finite.", measured)],
+        checks=[
+            Check("measured", "The evaluation has numbers, all of them finite.", measured),
+            Check(CHAMPION, "The evaluated policy is the champion of its game.", None, blocking=False),
+        ],
     )
     def evaluation(work: Work, config: EvaluationConfig) -> Artifact:
         """The agent from power-on against a random one: milestones reached, steps taken, a film of it playing."""
-        return evaluate(work.upstream("policy"), config, work.settings("game", GameConfig), work.context)
+        game = work.settings("game", GameConfig)
+
+        def evaluate_again(policy: Artifact) -> Artifact:
+            return evaluate(policy, config, game, work.context)
+
+        made = evaluate_again(work.upstream("policy"))
+        verdict = consider(made, work.store, evaluate_again)
+        work.metadata |= told(verdict)
+        work.answers[CHAMPION] = (verdict.reigns, {"message": verdict.reason} | told(verdict))
+        work.tracked.register(made, work.store)
+        return made
 
     @stage_asset(
         profile.reward_truth,
@@ -56,3 +72,17 @@ def measured(evaluation: Artifact) -> tuple[bool, Mapping[str, Any]]:
     """Whether there are metrics, and none is NaN or infinite."""
     broken = sorted(k for k, v in evaluation.metrics.items() if not abs(v) < float("inf"))
     return bool(evaluation.metrics) and not broken, {"metrics": len(evaluation.metrics), "not_finite": broken}
+
+
+def told(verdict: Verdict) -> dict[str, Any]:
+    """What an evaluation meant for the title, as metadata."""
+    shown: dict[str, Any] = {
+        "champion": verdict.champion or "nobody yet",
+        "champion_moved": verdict.moved,
+        "champion_verdict": verdict.reason,
+    }
+    if verdict.margin is not None:
+        shown |= {
+            f"champion/gain{end}": v for end, v in zip(("", "_low", "_high"), verdict.margin, strict=True)
+        }
+    return shown

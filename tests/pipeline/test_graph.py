@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 
 from emurl_core.artifacts import file_sha256
+from emurl_core.evaluation.champion_book import ChampionBook
 from emurl_core.lineage import ancestors
 from emurl_pipeline.definitions import ASSETS, FROM_DATASET, ON_REQUEST, build
 from emurl_pipeline.instance import dagster_home, headless_instance
@@ -66,6 +67,29 @@ def test_lineage_goes_from_the_evaluation_down_to_the_bytes_of_each_video(finish
     videos = ancestors(finished.store.get("evaluation"), "video").values()
     good = {file_sha256(path) for place, path in finished.videos.items() if place != "bad"}
     assert {v["facts"]["sha256"] for v in videos} == good
+
+
+def test_an_evaluation_says_what_it_means_for_the_title_and_registers_the_policy(finished):
+    (made,) = materializations(finished.folder, "evaluation")[-1:]
+    policy = finished.store.inputs_of(finished.store.get("evaluation"))["policy"]
+    champion = ChampionBook(finished.store.home).champion(policy.facts["rom_sha1"])
+    assert made.metadata["champion"].value == (champion.policy if champion else "nobody yet")
+    assert made.metadata["champion_verdict"].value
+    with headless_instance(dagster_home(finished.folder / "dagster")) as instance:
+        key = dg.AssetCheckKey(dg.AssetKey("evaluation"), "champion")
+        record = instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key]
+        answer = record.event.dagster_event.asset_check_evaluation_data
+    assert answer.passed is (champion is not None and champion.policy == policy.id)
+    assert answer.severity == dg.AssetCheckSeverity.WARN
+    assert answer.metadata["message"].value == made.metadata["champion_verdict"].value
+    with sqlite3.connect(finished.folder / "home" / "mlflow.db") as db:
+        tags = dict(db.execute("select key, value from model_version_tags where name = 'emurl-policy'"))
+        (source,) = db.execute("select source from model_versions where name = 'emurl-policy'").fetchone()
+    assert tags["emurl.artifact"] == policy.id
+    names = {p.name for p in Path(source.removeprefix("file://")).iterdir()}
+    assert {"weights.safetensors", "artifact.json", "lineage.json"} <= names
+    run = made.metadata["mlflow_run_id"].value
+    assert made.tags["emurl/mlflow_run_id"] == run, "and the run names Dagster's: tags both ways"
 
 
 def test_running_it_again_builds_nothing_new_and_tries_only_the_bad_video_again(finished):

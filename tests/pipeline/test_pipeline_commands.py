@@ -35,7 +35,7 @@ def test_the_commands_cost_the_command_line_no_orchestrator():
     script = "import sys, emurl_pipeline.commands; print(sorted({'dagster', 'mlflow'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-    assert set(COMMANDS) == {"demo", "run", "report", "ui"}
+    assert set(COMMANDS) == {"demo", "run", "report", "ui", "champion"}
 
 
 def test_what_child_processes_inherit_is_absolute(tmp_path, monkeypatch):

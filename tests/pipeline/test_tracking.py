@@ -1,9 +1,11 @@
 import logging
+import multiprocessing
+import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
-from emurl_core.artifacts import ArtifactStore
 from emurl_pipeline.tracking import MlflowTracking
 
 FIRST_USE = """
@@ -11,7 +13,7 @@ import sys
 from pathlib import Path
 from emurl_pipeline.mlflow_store import ensure_experiment, open_store, store_uri
 home = Path(sys.argv[1])
-print(ensure_experiment(open_store(store_uri(home), home), "tokenizer", home, False))
+print(ensure_experiment(open_store(store_uri(home), home), "tokenizer", home))
 """
 
 
@@ -28,15 +30,33 @@ def test_two_processes_may_be_the_first_at_once(tmp_path):
     assert said[0][0] == said[1][0], "both see one experiment"
 
 
-def test_an_unreachable_server_costs_a_warning_and_not_the_artifact(
-    materialize_toy, instance, tmp_path, caplog
-):
-    with caplog.at_level(logging.WARNING, "emurl"):
-        # The discard port: nobody listens there.
-        result = materialize_toy(mlflow=MlflowTracking(tracking_uri="http://127.0.0.1:9"))
-    assert result.success
-    assert ArtifactStore(tmp_path / "home").find("toy") is not None
-    assert "MLflow" in caplog.text
+def test_steps_that_track_at_once_lose_no_point_and_warn_of_nothing(tmp_path, empty_mlflow):
+    shutil.copy(empty_mlflow, tmp_path / "mlflow.db")
+    # Forked: each would take long to import what this process has.
+    processes = [
+        multiprocessing.get_context("fork").Process(target=_track, args=(tmp_path,)) for _ in range(4)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(200)
+    assert [p.exitcode for p in processes] == [0] * 4
+    with sqlite3.connect(tmp_path / "mlflow.db") as db:
+        assert db.execute("select status, count(*) from runs group by status").fetchall() == [("FINISHED", 4)]
+        assert db.execute("select count(*) from metrics").fetchone() == (4 * 2 * 1500,)
+
+
+def _track(home: Path) -> None:
+    from toy_stage import ToyConfig
+
+    warned: list[logging.LogRecord] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = warned.append  # type: ignore[method-assign]
+    logging.getLogger("emurl").addHandler(handler)
+    with MlflowTracking().run("tokenizer", home, ToyConfig(), {}, "toy") as run:
+        for step in range(1500):
+            run.log({"loss": 1.0, "accuracy": 0.5}, step)
+    sys.exit(len(warned))
 
 
 def test_a_broken_store_costs_a_warning_and_not_the_artifact(materialize_toy, tmp_path, caplog):
@@ -70,8 +90,6 @@ def test_a_store_that_breaks_on_the_way_is_left_alone_after_a_few_tries(tmp_path
 
 
 def test_a_failed_stage_ends_its_run_as_failed(materialize_toy, tmp_path):
-    import sqlite3
-
     materialize_toy(steps=-1)
     with sqlite3.connect(tmp_path / "home" / "mlflow.db") as db:
         assert db.execute("select status from runs").fetchall() == [("FAILED",)]

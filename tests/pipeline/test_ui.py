@@ -1,5 +1,6 @@
 """`emurl ui` in a real browser, on what a headless run made."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -122,6 +124,47 @@ def test_the_launchpad_shows_the_defaults_of_the_profile(page, served):
     page.goto(served.dagster + "/locations/emurl_pipeline.definitions/jobs/train/playground")
     page.get_by_text("context_frames").first.wait_for()
     page.screenshot(path=served.screenshots / "launchpad.png")
+
+
+@pytest.mark.timeout(1500)
+def test_both_servers_and_all_their_children_listen_on_loopback_alone(served):
+    listening = listening_sockets()
+    found: dict[int, str] = {}
+    for pid in family(served.process.pid):
+        for held in Path(f"/proc/{pid}/fd").glob("*"):
+            with contextlib.suppress(OSError):
+                inode = os.readlink(held).removeprefix("socket:[").rstrip("]")
+                if inode in listening:
+                    address, port = listening[inode]
+                    found[port] = address
+    assert {urlsplit(address).port for address in (served.dagster, served.mlflow)} <= set(found)
+    # As the kernel writes them, the lowest byte first.
+    loopback = {"0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F"}
+    assert set(found.values()) <= loopback, found
+
+
+def listening_sockets() -> dict[str, tuple[str, int]]:
+    """Address and port of every TCP socket of this machine that waits for connections, by its inode."""
+    found = {}
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in Path(table).read_text().splitlines()[1:]:
+            fields = line.split()
+            address, port = fields[1].split(":")
+            if fields[3] == "0A":
+                found[fields[9]] = (address, int(port, 16))
+    return found
+
+
+def family(root: int) -> set[int]:
+    """A process and all that come from it."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+    members = {root}
+    while new := {pid for pid, parent in parents.items() if parent in members} - members:
+        members |= new
+    return members
 
 
 def test_two_servers_die_together():

@@ -65,7 +65,7 @@ def retract_video(context: dg.OpExecutionContext, config: RetractConfig) -> None
         raise dg.Failure(str(error), allow_retries=False) from error
     report_retractions(context.instance, context.log_event, store, shown)
     if (dataset := store.find("frame_dataset")) is not None:
-        context.log_event(evaluate(dataset, store))
+        context.instance.report_runless_asset_event(evaluate(dataset, store))
 
 
 @dg.job(name="retract", description="Take a video back: out of the next dataset, with a reason.")

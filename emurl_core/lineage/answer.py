@@ -75,7 +75,7 @@ def _videos(
     for id, node in [*cuts.items(), *bare.items()]:
         cut = id in cuts
         video_id = source.get(id) if cut else id
-        facts = nodes[video_id]["facts"] if video_id in nodes else {}
+        facts = nodes[video_id]["facts"] if video_id and video_id in nodes else {}
         of_cut = node["facts"] if cut else {}
         part = played[node["partition"]]
         rows.append(

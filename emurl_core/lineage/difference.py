@@ -115,7 +115,13 @@ def _cut_twice(was: Mapping[str, Any], now: Mapping[str, Any], store: ArtifactSt
         return {"change": moved, **nothing}
     old, new = (_frames(side["frames_artifact"], store) for side in (was, now))
     if old is None or new is None:
-        unknown = {"added": None, "removed": None, "kept": None, "added_s": [], "removed_s": []}
+        unknown: dict[str, Any] = {
+            "added": None,
+            "removed": None,
+            "kept": None,
+            "added_s": [],
+            "removed_s": [],
+        }
         return {"change": "recut", **unknown}
     here, gone = np.isin(new, old), ~np.isin(old, new)
     return {

@@ -131,7 +131,8 @@ def _backward(artifact: Artifact, answer: Mapping[str, Any], changes: Mapping[st
     nodes = artifact.lineage["nodes"]
     changed = {new: old for old, new in changes["stages"].values() if new} if changes else {}
     stale = _built_on(nodes, answer)
-    boxes, name = [], {}
+    boxes: list[Box] = []
+    name: dict[str, str] = {}
     for kind in PER_VIDEO:
         ids = [id for id, n in nodes.items() if n["kind"] == kind and id != artifact.id]
         name |= dict.fromkeys(ids, kind)

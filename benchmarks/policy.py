@@ -47,8 +47,6 @@ VARIANTS: dict[str, tuple[str, ...]] = {
 }
 """What each variant changes of the profile, which begins as a cloned policy."""
 CLONING = ("clips", "inverse-dynamics", "label-actions", "clone")
-BESIDE = ("greedy", "random", "fixed")
-"""Players that are measured once, beside the first agent."""
 MILESTONES = GAMES["embedded"].milestones
 
 
@@ -81,7 +79,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--variants", nargs="+", default=["default"], choices=list(VARIANTS))
     parser.add_argument("--episodes", type=int, default=20)
-    parser.add_argument("--episode-steps", type=int, default=1_000)
+    parser.add_argument("--episode-steps", type=int, default=2_000)
+    parser.add_argument(
+        "--beside",
+        nargs="*",
+        default=["greedy", "random", "fixed"],
+        help="measured once, beside the first agent",
+    )
     parser.add_argument("--sb3", action="store_true")
     parser.add_argument("--picture", type=Path, help="a PNG of the curves")
     args = parser.parse_args()
@@ -107,7 +111,7 @@ def main() -> None:
             policy = store.get("policy")
             if name == "default":
                 like = like or policy
-            emurl("evaluate", "--players", "stochastic", *(() if found else BESIDE), *evaluation)
+            emurl("evaluate", "--players", "stochastic", *([] if found else args.beside), *evaluation)
             _add(found, name, store.get("evaluation"), policy)
         print(tables(found), file=sys.stderr, flush=True)
     if args.sb3:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from emurl_core.artifacts import Artifact, ArtifactStore, RunBook, artifact_id
+from emurl_core.artifacts import Artifact, ArtifactStore, RunBook
 from emurl_core.frames.crop_segments import read_crop_segments
 from emurl_core.lineage.graph import PER_VIDEO, parts
 from emurl_core.sources.retractions import RetractionBook
@@ -118,7 +118,7 @@ def _frame_settings(nodes: Mapping[str, Any]) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for _, node in _in_order(nodes):
         if node["kind"] in ("frames", "clip"):
-            key = artifact_id(node["kind"], None, f"{node['code_version']} {sorted(node['config'].items())}")
+            key = repr((node["kind"], node["code_version"], sorted(node["config"].items())))
             told = {k: node[k] for k in ("kind", "code_version", "config")}
             found.setdefault(key, told | {"videos": 0})["videos"] += 1
     return list(found.values())

@@ -1,6 +1,5 @@
 """A real daemon with a queue, and SIGKILL for the daemon, for a run's worker, and for everything at once."""
 
-import json
 import os
 import signal
 import subprocess
@@ -46,18 +45,11 @@ class Place:
         self.daemons.append(daemon)
         return daemon
 
-    def launch(self, *steps: int) -> None:
-        """Queue a run for each; which one it is its `steps` tell."""
-        clients = [
-            subprocess.Popen(
-                [sys.executable, "-m", "dagster", "job", "launch", "-m", "waiting_graph", "-j", "both", "--config-json", json.dumps(
-                    {"ops": {"quick": {"config": {"name": str(n)}}, "toy": {"config": {"steps": n}}}}
-                )],
-                env=self.environment, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            )
-            for n in steps
-        ]  # fmt: skip
-        assert [client.wait(PATIENCE_S) for client in clients] == [0] * len(clients)
+    def want(self, steps: int, job: str = "both") -> None:
+        """Have a run queued; which one it is its `steps` tell."""
+        staged = self.folder / f"{steps}.new"
+        staged.write_text(job)
+        staged.rename(self.folder / f"{steps}.wanted")
 
     def runs(self, steps: int) -> list[DagsterRun]:
         """The run of that number and its re-executions, the oldest first."""
@@ -147,8 +139,10 @@ def kill_all(daemon: subprocess.Popen[bytes]) -> None:
 
 def test_a_run_goes_on_while_the_daemon_is_dead_and_a_queued_one_is_not_forgotten(place: Place) -> None:
     daemon = place.start_daemon()
-    place.launch(1, 2)
+    place.want(1)
+    place.want(2)
     place.waits_for("no run began", lambda: list(place.folder.glob("*.began")))
+    place.waits_for("nothing is queued", lambda: len(place.instance.get_runs()) == 2)
     (begun,) = (int(p.stem) for p in place.folder.glob("*.began"))
     queued = 3 - begun
     daemon.kill()
@@ -165,7 +159,7 @@ def test_a_run_goes_on_while_the_daemon_is_dead_and_a_queued_one_is_not_forgotte
 
 
 def test_a_run_whose_worker_was_killed_is_executed_again_from_where_it_failed(place: Place) -> None:
-    place.launch(3)
+    place.want(3, "both_apart")
     place.at_work(3)
     os.kill(place.worker(3), signal.SIGKILL)
     place.waits_for("nothing was executed again", lambda: len(place.runs(3)) == 2)
@@ -178,7 +172,7 @@ def test_a_run_whose_worker_was_killed_is_executed_again_from_where_it_failed(pl
 
 
 def test_after_everything_was_killed_at_once_a_new_daemon_notices_and_finishes(place: Place) -> None:
-    place.launch(4)
+    place.want(4)
     place.at_work(4)
     for daemon in place.daemons:
         kill_all(daemon)

@@ -5,6 +5,7 @@ The folder `$WAITING` holds what the test and the steps tell each other.
 
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -43,9 +44,27 @@ def toy(work: Work, config: ToyConfig) -> Artifact:
     return make_toy(config, work.context)
 
 
+@dg.sensor(
+    job_names=["both", "both_apart"],
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    minimum_interval_seconds=1,
+)
+def wanted() -> Iterator[dg.RunRequest]:
+    """A run for each file `<number>.wanted`, which says of which job."""
+    for path in sorted(FOLDER.glob("*.wanted")):
+        number = path.name.partition(".")[0]
+        config = {"quick": {"config": {"name": number}}, "toy": {"config": {"steps": int(number)}}}
+        yield dg.RunRequest(run_key=number, job_name=path.read_text(), run_config={"ops": config})
+
+
 defs = dg.Definitions(
     assets=[quick, toy],
-    jobs=[dg.define_asset_job("both", [quick, toy])],
+    sensors=[wanted],
+    jobs=[
+        dg.define_asset_job("both", [quick, toy], executor_def=dg.in_process_executor),
+        # Each step in a process of its own, as in the real graph.
+        dg.define_asset_job("both_apart", [quick, toy], executor_def=dg.multiprocess_executor),
+    ],
     resources={
         "data": DataHome(home=str(FOLDER / "home")),
         "mlflow": MlflowTracking(enabled=False),

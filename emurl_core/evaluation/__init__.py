@@ -5,6 +5,7 @@ The only stage that reads the game's RAM to judge. `evaluate` makes the artifact
 policies, `label_truth` the labels of synthetic speedruns.
 """
 
+from emurl_core.evaluation.comparison import Difference, difference
 from emurl_core.evaluation.episodes import Episode, play, replay
 from emurl_core.evaluation.evaluate import EvaluationConfig, evaluate
 from emurl_core.evaluation.label_truth import LabelTruthConfig, measure_label_truth
@@ -12,12 +13,14 @@ from emurl_core.evaluation.reward_comparison import RewardComparisonConfig, comp
 from emurl_core.evaluation.reward_truth import RewardTruthConfig, measure_reward_truth
 
 __all__ = [
+    "Difference",
     "Episode",
     "EvaluationConfig",
     "LabelTruthConfig",
     "RewardComparisonConfig",
     "RewardTruthConfig",
     "compare_rewards",
+    "difference",
     "evaluate",
     "measure_label_truth",
     "measure_reward_truth",

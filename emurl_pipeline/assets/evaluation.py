@@ -29,7 +29,7 @@ def assets(profile: Profile) -> list[Any]:
         checks=[Check("measured", "The evaluation has numbers, all of them finite.", measured)],
     )
     def evaluation(work: Work, config: EvaluationConfig) -> Artifact:
-        """The agent from power-on against a random one: milestones reached, steps taken, a film of it playing."""
+        """The agent from power-on beside others: milestones, steps, loops, where it went, a film; earlier policies if named."""
         return evaluate(work.upstream("policy"), config, work.settings("game", GameConfig), work.context)
 
     @stage_asset(

@@ -39,7 +39,7 @@ class Evaluated:
     milestones: Mapping[str, Mapping[str, Any]]
     """Milestone -> value, low, high, median_steps of that player."""
     curve: tuple[np.ndarray, np.ndarray] | None
-    """Iterations and entropy over its highest, `(N,) float64` each; None where the policy's folder is gone."""
+    """Environment steps and entropy over its highest, `(N,) float64` each; None where the policy's folder is gone."""
     film: str
     """`data:` address of its GIF; empty where there is none."""
     since: Difference | None
@@ -161,9 +161,9 @@ def _entropy(policy: Artifact | None) -> tuple[np.ndarray, np.ndarray] | None:
     if path is None or not path.is_file():
         return None
     table = pq.read_table(path)
-    if not {"iteration", "entropy_share"} <= set(table.column_names):
+    if not {"steps", "entropy_share"} <= set(table.column_names):
         return None
-    points = np.array([table["iteration"].to_pylist(), table["entropy_share"].to_pylist()], np.float64)
+    points = np.array([table["steps"].to_pylist(), table["entropy_share"].to_pylist()], np.float64)
     points = points[:, ~np.isnan(points).any(0)]
     return points[0], points[1]
 
@@ -210,7 +210,7 @@ def _entropy_picture(versions: Sequence[Evaluated]) -> str:
     for v in known:
         assert v.curve is not None
         axes.plot(*v.curve, marker="." if len(v.curve[0]) < 3 else None, label=v.name)
-    axes.set_xlabel("iteration of the training")
+    axes.set_xlabel("environment steps of half a second")
     axes.set_ylabel("entropy / highest")
     axes.set_ylim(0, 1.03)
     axes.grid(alpha=0.3)

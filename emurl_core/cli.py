@@ -93,6 +93,7 @@ def _subcommands(profile: Profile) -> Any:
         "clone": c.Clone(profile.warm_start, profile.game, profile.runtime),
         "policy": c.Policy(profile.policy, profile.game, profile.runtime),
         "evaluate": c.Evaluate(profile.evaluation, profile.game, profile.runtime),
+        "compare-policies": c.ComparePolicies(),
         "starts": c.Starts(profile.game),
         "watch": c.Watch(WatchConfig(), profile.game, profile.runtime),
         "validate": c.Validate(profile.validation, profile.game, profile.runtime, profile),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from emurl_core.artifacts import Artifact, ArtifactStore
+from emurl_core.evaluation.players import EARLIER
 from emurl_core.lineage import summary
 from emurl_pipeline.metadata import data_uri
 from emurl_pipeline.scores import Row, milestones_of, number, scores_of
@@ -54,12 +55,22 @@ def chain(store: ArtifactStore) -> dict[str, Artifact]:
     for kind in reversed(STAGES):
         if kind not in found and (artifact := store.find(kind)) is not None:
             found[kind] = artifact
-            for node in artifact.lineage["nodes"].values():
+            for node in _own_nodes(artifact):
                 if node["partition"] is None and node["kind"] not in found:
                     upstream = store.find(node["kind"], node["version"])
                     if upstream is not None:
                         found[node["kind"]] = upstream
     return {kind: found[kind] for kind in STAGES if kind in found}
+
+
+def _own_nodes(artifact: Artifact) -> list[Mapping[str, Any]]:
+    """What it was built from, without the earlier policies that played beside the one that was evaluated."""
+    lineage = artifact.lineage
+    own, fresh = {artifact.id}, {artifact.id}
+    while fresh:
+        fresh = {s for s, to, role in lineage["edges"] if to in fresh and not role.startswith(EARLIER)} - own
+        own |= fresh
+    return [node for id, node in lineage["nodes"].items() if id in own]
 
 
 def write_report(store: ArtifactStore) -> Path:

@@ -154,6 +154,13 @@ SCORES: dict[str, tuple[Score, ...]] = {
         Score(
             "learned progress reached", "stochastic/learned_progress", {"random": "random/learned_progress"}
         ),
+        Score("walkable tiles visited", "stochastic/tiles_visited", {"random": "random/tiles_visited"}),
+        Score(
+            "time in loops of few pictures (fewer is better)",
+            "stochastic/loop_share",
+            {"random": "random/loop_share"},
+            fewer_is_better=True,
+        ),
         Score("episodes that leave the intro", "stochastic/intro_left", {"random": "random/intro_left"}),
         Score(
             "probability of getting further than random",

@@ -9,6 +9,7 @@ from emurl_core.commands.asking import Starts, Validate
 from emurl_core.commands.collecting import Crops, CropsReport, Download, Extract, Outcomes, Scrape, Videos
 from emurl_core.commands.command import Command
 from emurl_core.commands.learning import (
+    ComparePolicies,
     CompareRewards,
     Dataset,
     Dynamics,
@@ -26,6 +27,7 @@ __all__ = [
     "Clips",
     "Clone",
     "Command",
+    "ComparePolicies",
     "CompareRewards",
     "Crops",
     "CropsReport",

@@ -1,6 +1,7 @@
 """From frames to an agent: dataset, tokenizer, dynamics, reward, ood, policy, evaluate."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 from emurl_core.artifacts import ArtifactStore
@@ -13,6 +14,7 @@ from emurl_core.evaluation import (
     compare_rewards,
     evaluate,
     measure_reward_truth,
+    write_policy_page,
 )
 from emurl_core.frames import (
     DatasetConfig,
@@ -143,7 +145,7 @@ class Policy(Command):
 
 @dataclass(frozen=True)
 class Evaluate(Command):
-    """Play from power-on: the current policy beside its baselines."""
+    """Play from power-on: the current policy beside its baselines, and earlier policies if they are named."""
 
     config: Annotated[EvaluationConfig, FLAT]
     game: GameConfig
@@ -152,3 +154,15 @@ class Evaluate(Command):
     def run(self, store: ArtifactStore) -> int:
         context = StageContext(store, runtime=self.runtime)
         return say(evaluate(store.get("policy"), self.config, self.game, context))
+
+
+@dataclass(frozen=True)
+class ComparePolicies(Command):
+    """Write one page across all evaluated policies: settings that differ, milestones, progress, entropy, films."""
+
+    out: Path | None = None
+    """The HTML file; `policies/index.html` in the data folder if left out."""
+
+    def run(self, store: ArtifactStore) -> int:
+        print(write_policy_page(store, self.out))
+        return 0

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from emurl_core.artifacts import Artifact, ArtifactError, ArtifactStore
 from emurl_core.evaluation.champion_book import ChampionBook, Reign
+from emurl_core.evaluation.comparison import difference
 from emurl_core.evaluation.statistics import Estimate, difference_of_means
 
 _PLAYER = "stochastic"
@@ -115,9 +116,6 @@ def _judge(
         if holder is None:
             margin, rival = _above_random(evaluation), "random play"
         else:
-            from emurl_core.evaluation.comparison import difference
-
-            _require_same_measure(evaluation, holder)
             found = difference(evaluation, evaluate_again(holder))
             margin, rival = Estimate(found.mean, found.low, found.high), f"the champion {title}"
     except ArtifactError as error:
@@ -134,19 +132,6 @@ def _judge(
     if before is not None and holder is None:
         reason += f"; the champion {title} is gone from the store"
     return Verdict(policy, policy if better else title, better, reason, margin)
-
-
-def _require_same_measure(evaluation: Artifact, holder: Artifact) -> None:
-    if evaluation.facts["measure"] == "true progress":
-        return
-    judges = [
-        sorted(id for id, node in a.lineage["nodes"].items() if node["kind"] == "reward_model")
-        for a in (evaluation, holder)
-    ]
-    if judges[0] != judges[1]:
-        raise ArtifactError(
-            f"their progress is known from their reward models only, and those differ: found {judges[0]} and {judges[1]}"
-        )
 
 
 def _above_random(evaluation: Artifact) -> Estimate:

@@ -10,16 +10,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from emurl_core.evaluation.appearance import colour_of, label_of
 from emurl_core.evaluation.episodes import Episode
 from emurl_core.evaluation.scores import Groups, milestone_share
-
-COLOURS = {"stochastic": "#1f77b4", "greedy": "#2ca02c", "random": "#999999", "fixed": "#d8a35c"}
-LABELS = {
-    "stochastic": "agent, drawing",
-    "greedy": "agent, greedy",
-    "random": "random buttons",
-    "fixed": "always A",
-}
 
 
 def milestones_picture(groups: Groups, milestones: Sequence[str], path: Path) -> None:
@@ -35,7 +28,7 @@ def milestones_picture(groups: Groups, milestones: Sequence[str], path: Path) ->
         place = np.arange(len(milestones)) + (i - (len(groups) - 1) / 2) * width
         axes.bar(
             place, [s.value for s in shares], width, yerr=np.abs(errors), capsize=2,
-            color=COLOURS[player], label=f"{LABELS[player]} ({len(episodes)})", error_kw={"linewidth": 0.8},
+            color=colour_of(player), label=f"{label_of(player)} ({len(episodes)})", error_kw={"linewidth": 0.8},
         )  # fmt: skip
     axes.set_xticks(np.arange(len(milestones)), [m.replace("_", "\n") for m in milestones], fontsize=8)
     axes.set_ylim(0, 1.05)
@@ -66,8 +59,10 @@ def _curves(axes: Axes, groups: Groups, learned: bool) -> None:
         steps = longest.learned_steps if learned else np.arange(len(longest.true_progress))
         curves = np.stack([_extended(e, learned, len(steps)) for e in episodes])
         low, high = np.quantile(curves, [0.25, 0.75], axis=0)
-        axes.plot(steps, curves.mean(0), color=COLOURS[player], label=f"{LABELS[player]}: mean, middle half")
-        axes.fill_between(steps, low, high, color=COLOURS[player], alpha=0.15, linewidth=0)
+        axes.plot(
+            steps, curves.mean(0), color=colour_of(player), label=f"{label_of(player)}: mean, middle half"
+        )
+        axes.fill_between(steps, low, high, color=colour_of(player), alpha=0.15, linewidth=0)
     axes.set_xlabel("steps of half a second")
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)

@@ -5,8 +5,18 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
+from emurl_core.evaluation.coverage import tiles_visited, visited_share, walkable_tiles
 from emurl_core.evaluation.episodes import Episode
-from emurl_core.evaluation.statistics import Estimate, mean, median_steps, probability_of_improvement, share
+from emurl_core.evaluation.habits import loop_share, menu_share
+from emurl_core.evaluation.players import EARLIER
+from emurl_core.evaluation.statistics import (
+    Estimate,
+    difference_of_means,
+    mean,
+    median_steps,
+    probability_of_improvement,
+    share,
+)
 
 Groups = Mapping[str, Sequence[Episode]]
 """Episodes by player."""
@@ -44,6 +54,7 @@ def scores(groups: Groups, milestones: Sequence[str], intro: str | None, seed: i
 
     `steps_to/<milestone>` is there when at least half of the player's episodes reached it. The comparison is of the
     stochastic policy with random buttons, by true progress; by learned progress in a game whose truth is not known.
+    `gain_over_earlier_<version>` is the same against an earlier policy, by the same judge, with its interval.
     """
     found: dict[str, float] = {}
     for player, episodes in groups.items():
@@ -60,6 +71,59 @@ def scores(groups: Groups, milestones: Sequence[str], intro: str | None, seed: i
                 found[f"{player}/steps_to/{milestone}"] = steps
     if "stochastic" in groups and "random" in groups:
         found |= _compare(groups, found, bool(milestones), intro)
+    if "stochastic" in groups:
+        reached = true_reached if milestones else learned_reached
+        for player in groups:
+            if player.startswith(EARLIER):
+                gain = difference_of_means(reached(groups["stochastic"]), reached(groups[player]), seed)
+                _put(found, f"comparison/gain_over_{player}", gain)
+    return found
+
+
+def habits(groups: Groups, seed: int = 0) -> dict[str, float]:
+    """How each player spent its episodes: `<player>/loop_share`, `menu_share`, `distinct_pictures`, means over episodes.
+
+    `loop_share` is not there where no episode was long enough to tell.
+    """
+    found: dict[str, float] = {}
+    for player, episodes in groups.items():
+        for name, values in (
+            ("loop_share", [loop_share(e.pictures) for e in episodes]),
+            ("menu_share", [menu_share(e.still) for e in episodes]),
+            ("distinct_pictures", [len(np.unique(e.pictures)) for e in episodes]),
+        ):
+            if known := [float(v) for v in values if v is not None]:
+                _put(found, f"{player}/{name}", mean(np.array(known), seed))
+    return found
+
+
+def coverage(groups: Groups, seed: int = 0) -> dict[str, float]:
+    """Of the embedded game's walkable tiles, `<player>/tiles_visited` by all its episodes together, `tiles_visited_each` by one.
+
+    Also `comparison/tiles_over_random`, the difference of the stochastic policy and random buttons in the first.
+    """
+    found: dict[str, float] = {}
+    for player, episodes in groups.items():
+        found[f"{player}/tiles_visited"] = visited_share(episodes)
+        each = np.array([len(tiles_visited(e)) / len(walkable_tiles()) for e in episodes])
+        _put(found, f"{player}/tiles_visited_each", mean(each, seed))
+    if "stochastic" in groups and "random" in groups:
+        ours, theirs = (found[f"{player}/tiles_visited"] for player in ("stochastic", "random"))
+        found["comparison/tiles_over_random"] = ours - theirs
+    return found
+
+
+def gains(groups: Groups, truth: bool, seed: int = 0) -> dict[str, float]:
+    """Of episodes that begin within the game: `library/<player>/true_gain`, `learned_gain`, highest progress minus the first."""
+    found: dict[str, float] = {}
+    for player, episodes in groups.items():
+        prefix = f"library/{player}"
+        found[f"{prefix}/episodes"] = len(episodes)
+        learned = np.array([e.learned_progress.max() - e.learned_progress[0] for e in episodes], np.float64)
+        _put(found, f"{prefix}/learned_gain", mean(learned, seed))
+        if truth:
+            true = np.array([e.true_progress.max() - e.true_progress[0] for e in episodes], np.float64)
+            _put(found, f"{prefix}/true_gain", mean(true, seed))
     return found
 
 

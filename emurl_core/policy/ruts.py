@@ -17,6 +17,12 @@ OPENING_GAIN = 0.05
 """Learned progress above an episode's first that shows that its opening was left."""
 
 
+def trapped(windows: np.ndarray) -> np.ndarray:
+    """Whether few different frames are in each window: `(N, WINDOW)` numbers, one a frame, equal for equal ones -> `(N,) bool`."""
+    ordered = np.sort(windows, axis=1)
+    return 1 + (ordered[:, 1:] != ordered[:, :-1]).sum(1) <= FEW_FRAMES
+
+
 class Ruts:
     """Watches E episodes that run side by side."""
 
@@ -48,9 +54,7 @@ class Ruts:
         self._steps += 1
         self._highest = np.maximum(self._highest, progress)
         if (full := self._steps >= WINDOW).any():
-            windows = np.sort(self._seen[full], axis=1)
-            different = 1 + (windows[:, 1:] != windows[:, :-1]).sum(1)
-            self._trapped.append(float((different <= FEW_FRAMES).mean()))
+            self._trapped.append(float(trapped(self._seen[full]).mean()))
 
     def end(self, rows: np.ndarray) -> None:
         """Episodes `rows (E,) bool` ended."""

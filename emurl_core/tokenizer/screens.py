@@ -36,8 +36,19 @@ def screen_types(frames: np.ndarray) -> np.ndarray:
     return np.concatenate(parts) if parts else np.zeros(0, np.int64)
 
 
+def are_still(frames: np.ndarray) -> np.ndarray:
+    """Whether each is of the type `still`, without asking of which type the others are: `(N, 144, 160) uint8 -> (N,) bool`."""
+    return (_blank(frames).mean((1, 2)) > _BLANK_TILES_SHARE) & ~has_text_box(frames)
+
+
+def _blank(frames: np.ndarray) -> np.ndarray:
+    """`(N, 144, 160) -> (N, 18, 20) float32`: 1 for 8×8 squares with nothing in them."""
+    squares = frames.reshape(len(frames), -1, _TILE_PX, 20, _TILE_PX)
+    return (squares.max((2, 4)) == 0).astype(np.float32)
+
+
 def _types(frames: np.ndarray) -> np.ndarray:
-    blank = (frames.reshape(len(frames), -1, _TILE_PX, 20, _TILE_PX).max((2, 4)) == 0).astype(np.float32)
+    blank = _blank(frames)
     boxed = has_text_box(frames)
     above = blank[:, : _BOX_TOP_PX // _TILE_PX].mean((1, 2)) > _BLANK_TILES_SHARE
     mostly_blank = blank.mean((1, 2)) > _BLANK_TILES_SHARE

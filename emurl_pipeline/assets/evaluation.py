@@ -35,7 +35,7 @@ def assets(profile: Profile) -> list[Any]:
         ],
     )
     def evaluation(work: Work, config: EvaluationConfig) -> Artifact:
-        """The agent from power-on against a random one: milestones reached, steps taken, a film of it playing."""
+        """The agent from power-on beside others: milestones, steps, loops, where it went, a film; earlier policies if named."""
         game = work.settings("game", GameConfig)
 
         def evaluate_again(policy: Artifact) -> Artifact:

@@ -11,7 +11,7 @@ from policy_inputs import GAME
 from emurl_core.artifacts import Artifact, ArtifactError
 from emurl_core.evaluation import EvaluationConfig, evaluate, play, replay
 from emurl_core.evaluation.players import FixedPlayer, RandomPlayer, player_called
-from emurl_core.game import VectorGame
+from emurl_core.game import VectorGame, open_game
 from emurl_core.policy import load_policy
 from emurl_core.screen import Button
 from emurl_core.stage import StageContext
@@ -56,7 +56,7 @@ def test_the_stage_publishes_pictures_and_what_it_was_built_from(
     evaluation: Artifact, policy: Artifact, shared: StageContext
 ) -> None:
     evaluation.verify()
-    assert set(evaluation.pictures) == {"agent", "agent_best", "milestones", "progress"}
+    assert set(evaluation.pictures) == {"agent", "agent_best", "coverage", "milestones", "progress"}
     with Image.open(evaluation.pictures["agent"]) as gif:
         assert gif.n_frames > 20
     assert evaluation.facts["policy"] == policy.id
@@ -129,7 +129,9 @@ def test_the_random_baseline_presses_the_allowed_buttons_alike_and_independently
 def test_stochastic_and_greedy_are_different_players(policy: Artifact, shared: StageContext) -> None:
     trained = load_policy(policy, shared.store)
     frames = np.zeros((2, 144, 160), np.uint8)
-    drawn, greedy = (player_called(name, trained, [0, 1]) for name in ("stochastic", "greedy"))
+    drawn, greedy = (
+        player_called(name, trained, [0, 1], open_game(GAME)) for name in ("stochastic", "greedy")
+    )
     pressed = np.stack([[drawn.act(frames), greedy.act(frames)] for _ in range(60)])
     assert len(np.unique(pressed[:, 0])) == 7, "an untrained policy draws every button"
     assert len(np.unique(pressed[20:, 1])) < 7

@@ -6,7 +6,7 @@ Random generators need no place here: the loop derives every one of them from (s
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import torch
@@ -37,6 +37,15 @@ class Progress:
     """Validations since then without a better one."""
     stopped: bool = False
     """Training ended early."""
+
+    def numbers(self) -> list[float]:
+        """All of it as numbers."""
+        return [float(value) for value in asdict(self).values()]
+
+    def take(self, numbers: list[float]) -> None:
+        """Become what those numbers say."""
+        for field, number in zip(fields(self), numbers, strict=True):
+            setattr(self, field.name, type(field.default)(number))
 
 
 def copied(model: nn.Module) -> Weights:

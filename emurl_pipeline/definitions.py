@@ -73,6 +73,7 @@ def build(
             "data": DataHome(home=str(home) if home else ""),
             "mlflow": mlflow or MlflowTracking(),
             "runtime": settings_resource(chosen.runtime),
+            "execution": settings_resource(chosen.execution),
             "game": settings_resource(chosen.game),
             "reward": settings_resource(chosen.reward),
         },

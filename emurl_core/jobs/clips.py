@@ -3,7 +3,7 @@
 from emurl_core.actions import cut_clips
 from emurl_core.jobs.job import Stage
 
-STAGE = Stage(cut_clips)
+STAGE = Stage(cut_clips, gpu=False)
 
 if __name__ == "__main__":
     STAGE.main()

@@ -17,6 +17,8 @@ class ExecutionConfig(StageConfig):
     """Processes that `torchrun` starts for a training; 0 is one for each GPU. Batches must be multiples of it."""
     ray_address: str = "http://127.0.0.1:8265"
     """Address of the Ray cluster's dashboard, where jobs are submitted."""
+    ray_python: str = ""
+    """The cluster's Python, with EmuRL in it; empty is the path of the one that asks."""
     ray_cpus: float = Field(1.0, ge=0)
     """Cores that Ray reserves for a stage; extraction takes one more for each video at work."""
     ray_gpus: float = Field(0.0, ge=0)

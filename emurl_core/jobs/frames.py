@@ -3,7 +3,7 @@
 from emurl_core.frames import cut_frames
 from emurl_core.jobs.job import Stage
 
-STAGE = Stage(cut_frames)
+STAGE = Stage(cut_frames, gpu=False)
 
 if __name__ == "__main__":
     STAGE.main()

@@ -33,10 +33,12 @@ class Stage:
     Args:
         function: publishes an artifact; has a parameter `context`.
         trains: it trains by the shared loop, so several ranks may run it.
+        gpu: it computes on a GPU where there is one.
     """
 
     function: Callable[..., Artifact]
     trains: bool = False
+    gpu: bool = True
 
     def main(self, arguments: Sequence[str] | None = None) -> None:
         """Be the job. Leaves with 0 when it is published, 1 when it is not, 130 when interrupted."""

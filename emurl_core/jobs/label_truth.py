@@ -3,7 +3,7 @@
 from emurl_core.evaluation import measure_label_truth
 from emurl_core.jobs.job import Stage
 
-STAGE = Stage(measure_label_truth)
+STAGE = Stage(measure_label_truth, gpu=False)
 
 if __name__ == "__main__":
     STAGE.main()

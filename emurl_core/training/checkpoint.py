@@ -6,7 +6,7 @@ Random generators need no place here: the loop derives every one of them from (s
 
 import json
 import os
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -43,9 +43,10 @@ class Progress:
         return [float(value) for value in asdict(self).values()]
 
     def take(self, numbers: list[float]) -> None:
-        """Become what those numbers say."""
-        for field, number in zip(fields(self), numbers, strict=True):
-            setattr(self, field.name, type(field.default)(number))
+        """Become what `numbers` of another one said."""
+        kinds = [type(value) for value in asdict(self).values()]
+        for name, kind, number in zip(asdict(self), kinds, numbers, strict=True):
+            setattr(self, name, kind(number))
 
 
 def copied(model: nn.Module) -> Weights:

@@ -30,7 +30,8 @@ def assets(profile: Profile) -> list[Any]:
     )
     def evaluation(work: Work, config: EvaluationConfig) -> Artifact:
         """The agent from power-on against a random one: milestones reached, steps taken, a film of it playing."""
-        return evaluate(work.upstream("policy"), config, work.settings("game", GameConfig), work.context)
+        policy, game = work.upstream("policy"), work.settings("game", GameConfig)
+        return work.run(evaluate, policy=policy, config=config, game=game)
 
     @stage_asset(
         profile.reward_truth,
@@ -46,7 +47,9 @@ def assets(profile: Profile) -> list[Any]:
         reward = work.upstream("reward_model")
         tokenizer = work.store.inputs_of(reward).get("tokenizer")
         game = work.settings("game", GameConfig)
-        return measure_reward_truth(reward, config, game, work.context, tokenizer)
+        return work.run(
+            measure_reward_truth, reward_model=reward, config=config, game=game, tokenizer=tokenizer
+        )
 
     # Without milestones there is no truth to hold anything against: it could only fail.
     return [evaluation, reward_truth] if GAMES[profile.game.game].milestones else [evaluation]

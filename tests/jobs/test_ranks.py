@@ -112,7 +112,7 @@ def test_batch_statistics_and_weights_are_those_of_the_whole_batch(
 
 
 def test_two_ranks_go_on_from_where_one_process_was_killed(shared: Shared, homes: tuple[Path, Path]) -> None:
-    home, dataset, tokenizer = shared
+    _, dataset, tokenizer = shared
     expected = train_dynamics(dataset, tokenizer, TINY_DYNAMICS, quiet_context(homes[0]))
     work = homes[1] / "work" / "dynamics" / expected.version
     train_and_kill("train_dynamics_slowly", homes[1], work, steps=60)
@@ -129,7 +129,7 @@ def test_two_ranks_go_on_from_where_one_process_was_killed(shared: Shared, homes
 def test_a_rank_that_dies_ends_the_job_and_nothing_is_published(
     shared: Shared, homes: tuple[Path, Path]
 ) -> None:
-    home, dataset, tokenizer = shared
+    _, dataset, tokenizer = shared
     long = TINY_DYNAMICS.model_copy(update={"steps": 100_000})
     job = Started("dynamics", homes[0], {"dataset": dataset, "tokenizer": tokenizer, "config": long}, ranks=2)
     while not job.curve("dynamics/loss"):

@@ -21,6 +21,7 @@ from emurl_pipeline.assets import (
     tokenizer,
     validation,
 )
+from emurl_pipeline.extraction import extraction_job
 from emurl_pipeline.resources import DataHome, settings_resource
 from emurl_pipeline.tracking import MlflowTracking
 
@@ -80,6 +81,7 @@ def build(
         jobs=[
             dg.define_asset_job("scrape", ["speedrun_runs"], description="List the speedruns again."),
             dg.define_asset_job("collect", list(PER_VIDEO), description="Fetch and cut one video."),
+            extraction_job(chosen),
             dg.define_asset_job(
                 "train", list(from_dataset(chosen)), description="Dataset, all models, and the evaluation."
             ),

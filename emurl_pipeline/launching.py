@@ -85,12 +85,13 @@ def run_job(
     folder.mkdir(parents=True)
     file, events = folder / "job.json", folder / "events.jsonl"
     events.touch()
-    Request(context.store.home, arguments, context.runtime, events).write(file)
+    on_ray = execution.launcher == "ray"
+    Request(context.store.home, arguments, context.runtime, events, on_ray).write(file)
     stage: Stage = importlib.import_module(f"emurl_core.jobs.{name}").STAGE
     reader = JobEvents(events, hear)
     words = ["-m", f"emurl_core.jobs.{name}", "--config", str(file)]
     try:
-        if execution.launcher == "ray":
+        if on_ray:
             _on_ray(dagster, execution, stage, words, reader)
         else:
             _here(dagster, execution, stage, words, reader, context.runtime)

@@ -98,7 +98,7 @@ def stage_asset(
             name=name,
             description=body.__doc__,
             group_name=group,
-            code_version=sys.modules[core.__module__].CODE_VERSION,
+            code_version=code_version_of(core),
             deps=list(deps),
             kinds=kinds,
             owners=OWNERS,
@@ -155,6 +155,11 @@ def _materialize(
         },
         check_results=[check.answer(artifact) for check in checks],
     )
+
+
+def code_version_of(core: Callable[..., Artifact]) -> str:
+    """The `CODE_VERSION` beside a function of the library."""
+    return sys.modules[core.__module__].CODE_VERSION
 
 
 def config_hash(config: StageConfig) -> str:

@@ -14,6 +14,7 @@ ORDER = (
     "artifacts",
     "runtime",
     "ranks",
+    "cluster",
     "stage",
     "lineage",
     "game",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emurl_core import ranks
+from emurl_core import cluster, ranks
 from emurl_core.artifacts import Artifact, ArtifactStore, Draft
 from emurl_core.jobs.events import Events, WarningEvents
 from emurl_core.jobs.request import Request, decoded
@@ -34,11 +34,13 @@ class Stage:
         function: publishes an artifact; has a parameter `context`.
         trains: it trains by the shared loop, so several ranks may run it.
         gpu: it computes on a GPU where there is one.
+        tells: it has a parameter `tell`, for events of its own.
     """
 
-    function: Callable[..., Artifact]
+    function: Callable[..., Artifact | None]
     trains: bool = False
     gpu: bool = True
+    tells: bool = False
 
     def main(self, arguments: Sequence[str] | None = None) -> None:
         """Be the job. Leaves with 0 when it is published, 1 when it is not, 130 when interrupted."""
@@ -74,10 +76,11 @@ class Stage:
             sys.stderr.flush()
             os._exit(status)
         ranks.leave()
+        cluster.leave()
         sys.exit(status)
 
     def run(self, request: Request, events: Events) -> Artifact | None:
-        """Call the function; None on a rank that only helped.
+        """Call the function; None on a rank that only helped, and from a function that publishes more than one thing.
 
         Raises:
             ValueError: the request does not fit the function, or what the function raises.
@@ -90,12 +93,15 @@ class Stage:
             )
         device = ranks.device_of_rank(request.runtime.device)
         runtime = request.runtime.model_copy(update={"device": device})
+        if request.on_ray:
+            cluster.join()
         ranks.join(pick_device(runtime))
         if rank > 0:
             self._help(request, runtime)
             return None
         store = ArtifactStore(request.home)
-        return self._call(request, StageContext(store, events, runtime), store)
+        more = {"tell": events.tell} if self.tells else {}
+        return self._call(request, StageContext(store, events, runtime), store, **more)
 
     def _help(self, request: Request, runtime: RuntimeConfig) -> None:
         """Do what the first rank does as far as the training: what it prepared is found, what comes after is its alone."""
@@ -107,8 +113,10 @@ class Stage:
         except _TrainedError:
             return
 
-    def _call(self, request: Request, context: StageContext, store: ArtifactStore) -> Artifact:
-        return self.function(**decoded(self.function, request.arguments, store), context=context)
+    def _call(
+        self, request: Request, context: StageContext, store: ArtifactStore, **more: Any
+    ) -> Artifact | None:
+        return self.function(**decoded(self.function, request.arguments, store), context=context, **more)
 
 
 class _TrainedError(Exception):

@@ -26,11 +26,14 @@ class Request:
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     events: Path | None = None
     """Where to say what happens."""
+    on_ray: bool = False
+    """The job runs on a Ray cluster: emulator workers and videos are spread over it."""
 
     def write(self, path: Path) -> None:
         """Write the file."""
         told = {
             "home": str(self.home),
+            "on_ray": self.on_ray,
             "events": None if self.events is None else str(self.events),
             "runtime": self.runtime.model_dump(mode="json"),
             "arguments": encoded(self.arguments),
@@ -47,6 +50,7 @@ class Request:
                 told["arguments"],
                 RuntimeConfig.model_validate(told.get("runtime", {})),
                 Path(told["events"]) if told.get("events") else None,
+                bool(told.get("on_ray", False)),
             )
         except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(

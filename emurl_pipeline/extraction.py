@@ -2,7 +2,7 @@
 
 One job of the library (`emurl_core.jobs.extraction`) cuts all videos that are here and whose frames are missing or outdated: on a
 Ray cluster over all its machines, else over this one's cores. Each video's frames are reported as a materialization of its
-partition as soon as they are out, with the very tags that a run of its own would give it. MLflow is told nothing: hours of
+partition, with the very tags that a run of its own would give it. MLflow is told nothing: hours of
 videos have no curve.
 """
 

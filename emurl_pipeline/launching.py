@@ -30,6 +30,7 @@ from emurl_core.runtime import RuntimeConfig
 from emurl_core.stage import StageContext
 
 _LOOK_EVERY_S = 0.2
+_ASK_RAY_EVERY_S = 1.0
 Event = Mapping[str, Any]
 
 
@@ -219,7 +220,18 @@ def _on_ray(
         ) from error
     # Relative paths in settings mean this folder, on a cluster too: it shares the disk.
     command = shlex.join([execution.ray_python or sys.executable, *words])
-    client = PipesRayJobClient(address=execution.ray_address, message_reader=reader)
+    client = PipesRayJobClient(
+        address=execution.ray_address, message_reader=reader, poll_interval=_ASK_RAY_EVERY_S
+    )
+    try:
+        # Made when first asked for: it connects.
+        _ = client.client
+    except (OSError, RuntimeError) as error:
+        raise JobFailedError(
+            f"found no Ray cluster that takes jobs at execution.ray_address = {execution.ray_address!r} "
+            f"({str(error).strip().splitlines()[0]}), expected the address of its dashboard; start one with `ray start --head`, "
+            "or correct the address. A cluster with tokens wants RAY_AUTH_MODE=token and its token here too"
+        ) from error
     client.run(
         context=dagster,
         submit_job_params={

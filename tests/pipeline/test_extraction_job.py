@@ -1,0 +1,128 @@
+"""Many videos in one go: on this machine's cores and on a Ray cluster, the same frames as one by one."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from conftest import tiny_profile
+from ray_head import ray_head
+from recordings import record_folder, record_without_game
+
+from emurl_core.artifacts import Artifact, ArtifactStore
+from emurl_core.frames import cut_frames
+from emurl_core.frames.extract import NoGameScreenError
+from emurl_core.jobs.configuration import ExecutionConfig
+from emurl_core.profiles import Profile
+from emurl_core.sources.scrape import video_ids
+from emurl_core.stage import StageContext
+from emurl_pipeline.definitions import build
+from emurl_pipeline.freshness import outdated_videos
+
+
+class Home:
+    """A data folder with its own Dagster."""
+
+    def __init__(self, folder: Path, profile: Profile) -> None:
+        self.folder, self.profile = folder, profile
+        self.store = ArtifactStore(folder / "home")
+        (folder / "dagster").mkdir(exist_ok=True)
+
+    def run(
+        self, job: str, execution: ExecutionConfig | None = None, **asked: object
+    ) -> dg.ExecuteInProcessResult:
+        profile = self.profile.model_copy(update={"execution": execution or ExecutionConfig()})
+        definitions = build(profile, self.folder / "home")
+        with dg.DagsterInstance.local_temp(str(self.folder / "dagster")) as instance:
+            return definitions.resolve_job_def(job).execute_in_process(
+                instance=instance, raise_on_error=False, **asked
+            )
+
+    def to_do(self) -> list[str]:
+        with dg.DagsterInstance.local_temp(str(self.folder / "dagster")) as instance:
+            runs = self.store.get("speedrun_runs")
+            return outdated_videos(instance, self.store, self.profile, runs).todo
+
+    def frames(self) -> dict[str, Artifact]:
+        return {v: self.store.get("frames", partition=v) for v in self.store.partitions("frames")}
+
+
+@pytest.fixture(scope="module")
+def collected(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> Home:
+    """Four recordings and a video without a game, all downloaded. For copying."""
+    folder = tmp_path_factory.mktemp("extraction")
+    (folder / "home").mkdir()
+    shutil.copy(empty_mlflow, folder / "home" / "mlflow.db")
+    profile = tiny_profile(folder / "videos")
+    record_folder(folder / "videos", profile)
+    record_without_game(folder / "videos" / "no game.mp4")
+    home = Home(folder, profile)
+    assert home.run("scrape").success
+    for video in video_ids(home.store.get("speedrun_runs")):
+        found = home.run("collect", partition_key=video, asset_selection=[dg.AssetKey("videos")])
+        assert found.success
+    return home
+
+
+@pytest.fixture
+def home(collected: Home, tmp_path: Path) -> Home:
+    for name in ("home", "dagster"):
+        shutil.copytree(collected.folder / name, tmp_path / name)
+    return Home(tmp_path, collected.profile)
+
+
+@pytest.fixture(scope="module")
+def head() -> Iterator[str]:
+    with ray_head() as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def one_by_one(collected: Home, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
+    """What the stage itself makes of each video with a game, in this process."""
+    home, profile = tmp_path_factory.mktemp("alone") / "home", collected.profile
+    shutil.copytree(collected.folder / "home", home)
+    store = ArtifactStore(home)
+    found = {}
+    for video in store.partitions("video"):
+        with suppress(NoGameScreenError):
+            source = store.get("video", partition=video)
+            found[video] = cut_frames(
+                source, profile.frames, profile.download, StageContext(store), game=profile.game
+            )
+    assert len(found) == 4
+    return found
+
+
+def assert_same_frames(found: dict[str, Artifact], expected: dict[str, Artifact]) -> None:
+    assert {v: a.id for v, a in found.items()} == {v: a.id for v, a in expected.items()}
+    for video, frames in found.items():
+        assert frames.config == expected[video].config
+        for file in ("frames.npy", "index.parquet", "screens.json"):
+            assert (frames.path / file).read_bytes() == (expected[video].path / file).read_bytes()
+
+
+def test_all_videos_are_cut_in_one_job_and_the_graph_knows_them(
+    home: Home, one_by_one: dict[str, Artifact]
+) -> None:
+    assert len(home.to_do()) == 5
+    result = home.run("extract", ExecutionConfig(launcher="subprocess"))
+    assert result.success
+    assert_same_frames(home.frames(), one_by_one)
+    assert home.to_do() == [], "neither the cut ones nor the one without a game"
+    made = [e for e in result.all_events if e.is_step_materialization]
+    assert {e.materialization.partition for e in made} == set(home.frames())
+    again = home.run("extract", ExecutionConfig(launcher="subprocess"))
+    assert again.success
+    assert not [e for e in again.all_events if e.is_step_materialization]
+    assert home.run("train", asset_selection=[dg.AssetKey("frame_dataset")]).success
+    assert home.store.get("frame_dataset").facts
+
+
+def test_a_ray_cluster_cuts_the_same_frames(home: Home, one_by_one: dict[str, Artifact], head: str) -> None:
+    result = home.run("extract", ExecutionConfig(launcher="ray", ray_address=head))
+    assert result.success
+    assert_same_frames(home.frames(), one_by_one)
+    assert home.to_do() == []

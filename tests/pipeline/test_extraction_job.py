@@ -75,8 +75,8 @@ def home(collected: Home, tmp_path: Path) -> Home:
 
 @pytest.fixture(scope="module")
 def head() -> Iterator[str]:
-    with ray_head() as address:
-        yield address
+    with ray_head() as (jobs, _):
+        yield jobs
 
 
 @pytest.fixture(scope="module")

@@ -18,15 +18,15 @@ _HEAD = """
 import sys, ray
 ray.init(num_cpus=3, num_gpus=0, include_dashboard=True, dashboard_host="127.0.0.1", dashboard_port=int(sys.argv[1]),
          _temp_dir=sys.argv[2], object_store_memory=100 << 20, log_to_driver=False)
-print("up", flush=True)
+print("up", ray.get_runtime_context().gcs_address, flush=True)
 sys.stdin.read()
 ray.shutdown()
 """
 
 
 @contextmanager
-def ray_head() -> Iterator[str]:
-    """Address of its dashboard. This process is told the head's token, and nothing is left in anybody's home."""
+def ray_head() -> Iterator[tuple[str, str]]:
+    """Address of its dashboard, where jobs are submitted, and that for who joins. This process is told the head's token, and nothing is left in anybody's home."""
     if importlib.util.find_spec("ray") is None or importlib.util.find_spec("dagster_ray") is None:
         pytest.skip("the extra `ray` is not installed")
     # Ray reads these when it is imported.
@@ -48,8 +48,8 @@ def ray_head() -> Iterator[str]:
     assert head.stdout is not None
     try:
         said = head.stdout.readline()
-        assert said == "up\n", f"the head said {said!r}"
-        yield f"http://127.0.0.1:{port}"
+        assert said.startswith("up "), f"the head said {said!r}"
+        yield f"http://127.0.0.1:{port}", said.split()[1]
     finally:
         head.stdin.close()
         try:

@@ -26,6 +26,8 @@ from emurl_pipeline.partitions import DATA_VERSION_TAG
 from emurl_pipeline.run_config import core_config, run_config_class
 from emurl_pipeline.upstream import pinned, pinned_partitions
 
+EXTRACTION = "extract"
+"""Name of the job."""
 FRAMES = dg.AssetKey("frames")
 VIDEOS = dg.AssetKey("videos")
 
@@ -54,7 +56,7 @@ def extraction_job(profile: Profile) -> dg.JobDefinition:
     )(cut_videos)
 
     @dg.job(
-        name="extract",
+        name=EXTRACTION,
         description="Cut all videos that are here in one go, wherever execution.launcher says.",
     )
     def extract_all() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import torch
 from conftest import tiny_profile
 from ray_head import ray_head
 from recordings import record_folder, record_without_game
@@ -20,6 +21,7 @@ from emurl_core.sources.scrape import video_ids
 from emurl_core.stage import StageContext
 from emurl_pipeline.definitions import build
 from emurl_pipeline.freshness import outdated_videos
+from emurl_pipeline.ui import free_port
 
 
 class Home:
@@ -56,6 +58,8 @@ def collected(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> H
     (folder / "home").mkdir()
     shutil.copy(empty_mlflow, folder / "home" / "mlflow.db")
     profile = tiny_profile(folder / "videos")
+    quick = profile.frames.model_copy(update={"emulator_check": False})
+    profile = profile.model_copy(update={"frames": quick})
     record_folder(folder / "videos", profile)
     record_without_game(folder / "videos" / "no game.mp4")
     home = Home(folder, profile)
@@ -121,8 +125,28 @@ def test_all_videos_are_cut_in_one_job_and_the_graph_knows_them(
     assert home.store.get("frame_dataset").facts
 
 
-def test_a_ray_cluster_cuts_the_same_frames(home: Home, one_by_one: dict[str, Artifact], head: str) -> None:
-    result = home.run("extract", ExecutionConfig(launcher="ray", ray_address=head))
-    assert result.success
+def test_a_ray_cluster_cuts_the_same_frames_and_trains_the_same_tokenizer(
+    home: Home, one_by_one: dict[str, Artifact], head: str, tmp_path: Path
+) -> None:
+    on_ray = ExecutionConfig(launcher="ray", ray_address=head)
+    assert home.run("extract", on_ray).success
     assert_same_frames(home.frames(), one_by_one)
     assert home.to_do() == []
+    assert home.run("train", asset_selection=[dg.AssetKey("frame_dataset")]).success
+    shutil.copytree(home.folder / "home", tmp_path / "here" / "home")
+    shutil.copytree(home.folder / "dagster", tmp_path / "here" / "dagster")
+    here = Home(tmp_path / "here", home.profile)
+    found = {}
+    for place, execution in ((here, ExecutionConfig()), (home, on_ray)):
+        assert place.run("train", execution, asset_selection=[dg.AssetKey("tokenizer")]).success
+        found[place] = place.store.get("tokenizer")
+    assert found[here].version == found[home].version
+    for name, tensor in found[here].tensors().items():
+        assert torch.allclose(tensor, found[home].tensors()[name], atol=1e-6), name
+
+
+def test_an_address_without_a_cluster_is_told(home: Home, head: str) -> None:
+    nowhere = ExecutionConfig(launcher="ray", ray_address=f"http://127.0.0.1:{free_port(8865)}")
+    result = home.run("extract", nowhere)
+    (failed,) = [e for e in result.all_events if e.is_step_failure]
+    assert "found no Ray cluster that takes jobs at execution.ray_address" in str(failed.step_failure_data)

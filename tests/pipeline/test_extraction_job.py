@@ -8,20 +8,35 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import torch
-from conftest import tiny_profile
 from ray_head import ray_head
 from recordings import record_folder, record_without_game
 
 from emurl_core.artifacts import Artifact, ArtifactStore
-from emurl_core.frames import cut_frames
+from emurl_core.frames import DatasetConfig, FramesConfig, cut_frames
 from emurl_core.frames.extract import NoGameScreenError
 from emurl_core.jobs.configuration import ExecutionConfig
 from emurl_core.profiles import Profile
-from emurl_core.sources.scrape import video_ids
+from emurl_core.runtime import RuntimeConfig
+from emurl_core.sources.scrape import ScrapeConfig, video_ids
 from emurl_core.stage import StageContext
+from emurl_core.tokenizer import TokenizerConfig
 from emurl_pipeline.definitions import build
 from emurl_pipeline.freshness import outdated_videos
 from emurl_pipeline.ui import free_port
+
+
+def small_profile(videos: Path) -> Profile:
+    """Little to find, and a tokenizer that is hardly trained."""
+    return Profile(
+        runtime=RuntimeConfig(device="cpu", threads=1),
+        scrape=ScrapeConfig(source="local", game="embedded", local_folder=str(videos)),
+        frames=FramesConfig(keyframes=24, min_pictures=12, emulator_check=False),
+        dataset=DatasetConfig(validation_share=0.3, test_share=0.3),
+        tokenizer=TokenizerConfig(
+            channels=(4, 4, 8, 8), residual_blocks=0, width=8, codes=32, steps=6, unquantised_steps=2, batch_size=4,
+            validate_every=0, warmup_steps=1, emulator_share=0.0, evaluated_frames=16, gate_codes_used=0.0, gate_over_kmeans=-1.0,
+        ),
+    )  # fmt: skip
 
 
 class Home:
@@ -57,9 +72,7 @@ def collected(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> H
     folder = tmp_path_factory.mktemp("extraction")
     (folder / "home").mkdir()
     shutil.copy(empty_mlflow, folder / "home" / "mlflow.db")
-    profile = tiny_profile(folder / "videos")
-    quick = profile.frames.model_copy(update={"emulator_check": False})
-    profile = profile.model_copy(update={"frames": quick})
+    profile = small_profile(folder / "videos")
     record_folder(folder / "videos", profile)
     record_without_game(folder / "videos" / "no game.mp4")
     home = Home(folder, profile)

@@ -137,6 +137,11 @@ class JobEvents(dg.PipesMessageReader):
             if self._opened:
                 handler.handle_message(_message("closed", {}))
 
+    @property
+    def expected_writer_count(self) -> int:
+        """All ranks write to one file."""
+        return 1
+
     def no_messages_debug_text(self) -> str:
         """Where to look when nothing came."""
         return f"Followed the events of the job in {self._path}."

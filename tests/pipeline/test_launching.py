@@ -102,18 +102,22 @@ def test_what_a_job_says_to_do_is_the_reason_of_the_failure(
     assert "Traceback" not in why(result)
 
 
+@pytest.mark.parametrize("launcher", ["subprocess", "torchrun"])
 def test_a_killed_job_is_told_as_such_and_publishes_nothing(
-    prepared: Path, tmp_path: Path, instance: dg.DagsterInstance
+    launcher: Any, prepared: Path, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     home = tmp_path / "home"
     shutil.copytree(prepared, home)
     kill = threading.Thread(target=_kill_once_it_trains, args=(home,))
     kill.start()
     long = QUICK.model_copy(update={"steps": 100_000})
-    result = train(home, instance, execution=ExecutionConfig(launcher="subprocess"), tokenizer=long)
+    execution = ExecutionConfig(launcher=launcher, processes=2)
+    result = train(home, instance, execution=execution, tokenizer=long)
     kill.join()
     assert not result.success
-    assert "the job tokenizer: found that it ended without a word" in why(result)
+    assert "the job tokenizer: found " in why(result)
+    assert "ended without a word" in why(result)
+    assert ("rank " in why(result)) == (launcher == "torchrun")
     assert ArtifactStore(home).find("tokenizer") is None
 
 
@@ -123,6 +127,6 @@ def _kill_once_it_trains(home: Path) -> None:
         for file in (home / "work" / "jobs").glob("*/events.jsonl"):
             events = [json.loads(line) for line in file.read_text().splitlines()]
             if any(e["event"] == "curve" for e in events):
-                os.kill(events[0]["pid"], signal.SIGKILL)
+                os.kill([e["pid"] for e in events if e["event"] == "opened"][-1], signal.SIGKILL)
                 return
         time.sleep(0.1)

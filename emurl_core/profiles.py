@@ -30,6 +30,7 @@ from emurl_core.evaluation import (
 )
 from emurl_core.frames import DatasetConfig, FramesConfig
 from emurl_core.game import GameConfig
+from emurl_core.jobs.configuration import ExecutionConfig
 from emurl_core.ood import OODConfig
 from emurl_core.policy import PolicyConfig
 from emurl_core.reward import RewardConfig
@@ -48,6 +49,7 @@ class Profile(StageConfig):
 
     game: GameConfig = GameConfig()
     runtime: RuntimeConfig = RuntimeConfig()
+    execution: ExecutionConfig = ExecutionConfig()
     scrape: ScrapeConfig = ScrapeConfig()
     download: DownloadConfig = DownloadConfig()
     frames: FramesConfig = FramesConfig()

@@ -21,6 +21,7 @@ from emurl_pipeline.assets import (
     tokenizer,
     validation,
 )
+from emurl_pipeline.extraction import extraction_job
 from emurl_pipeline.resources import DataHome, settings_resource
 from emurl_pipeline.retraction import retract_job
 from emurl_pipeline.tracking import MlflowTracking
@@ -74,12 +75,14 @@ def build(
             "data": DataHome(home=str(home) if home else ""),
             "mlflow": mlflow or MlflowTracking(),
             "runtime": settings_resource(chosen.runtime),
+            "execution": settings_resource(chosen.execution),
             "game": settings_resource(chosen.game),
             "reward": settings_resource(chosen.reward),
         },
         jobs=[
             dg.define_asset_job("scrape", ["speedrun_runs"], description="List the speedruns again."),
             dg.define_asset_job("collect", list(PER_VIDEO), description="Fetch and cut one video."),
+            extraction_job(chosen),
             dg.define_asset_job(
                 "train", list(from_dataset(chosen)), description="Dataset, all models, and the evaluation."
             ),

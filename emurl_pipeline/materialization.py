@@ -18,11 +18,13 @@ import dagster as dg
 
 from emurl_core.artifacts import Artifact, ArtifactStore, RunBook
 from emurl_core.configuration import StageConfig
+from emurl_core.jobs.configuration import ExecutionConfig
 from emurl_core.runtime import RuntimeConfig
 from emurl_core.sources.outcomes import TRANSIENT
 from emurl_core.sources.standing import NotAskedError
 from emurl_core.stage import StageContext
 from emurl_pipeline.checks import Check
+from emurl_pipeline.launching import has_job, run_stage
 from emurl_pipeline.lineage_metadata import lineage_metadata
 from emurl_pipeline.metadata import describe
 from emurl_pipeline.outcomes import outcome_metadata
@@ -62,6 +64,11 @@ class Work:
         partition = self.partition if asset in ("videos", "frames") else None
         return pinned(self.dagster.instance, self.store, asset, partition)
 
+    def run(self, core: Callable[..., Artifact], **arguments: Any) -> Artifact:
+        """Call the library's function, wherever `execution.launcher` says: see `launching`."""
+        execution = self.settings("execution", ExecutionConfig)
+        return run_stage(self.dagster, execution, core, arguments, self.context)
+
     def settings(self, resource: str, kind: type[C]) -> C:
         """The configuration that a shared resource carries."""
         return core_config(getattr(self.dagster.resources, resource), kind)
@@ -99,7 +106,7 @@ def stage_asset(
             name=name,
             description=body.__doc__,
             group_name=group,
-            code_version=sys.modules[core.__module__].CODE_VERSION,
+            code_version=code_version_of(core),
             deps=list(deps),
             kinds=kinds,
             owners=OWNERS,
@@ -107,7 +114,13 @@ def stage_asset(
             pool=pool,
             retry_policy=retry,
             check_specs=[check.spec(name) for check in checks],
-            required_resource_keys={"data", "mlflow", "runtime", *shared},
+            required_resource_keys={
+                "data",
+                "mlflow",
+                "runtime",
+                *shared,
+                *(["execution"] if has_job(name) else []),
+            },
         )(materialize)
 
     return wrap
@@ -160,6 +173,11 @@ def _materialize(
         },
         check_results=[check.answer(artifact, work.answers.get(check.name)) for check in checks],
     )
+
+
+def code_version_of(core: Callable[..., Artifact]) -> str:
+    """The `CODE_VERSION` beside a function of the library."""
+    return sys.modules[core.__module__].CODE_VERSION
 
 
 def config_hash(config: StageConfig) -> str:

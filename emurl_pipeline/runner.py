@@ -14,11 +14,12 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetC
 from dagster._core.events import DagsterEvent
 from dagster._core.events.log import EventLogEntry
 
-from emurl_core.artifacts import ArtifactStore
+from emurl_core.artifacts import Artifact, ArtifactStore
 from emurl_core.profiles import Profile
 from emurl_core.sources.estimate import estimate, require_room
 from emurl_core.sources.links import read_links
 from emurl_pipeline.definitions import PER_VIDEO, STEPS, from_dataset
+from emurl_pipeline.extraction import EXTRACTION
 from emurl_pipeline.freshness import outdated_videos
 from emurl_pipeline.instance import HEADLESS_TAG
 from emurl_pipeline.progress import Progress
@@ -57,6 +58,7 @@ class GraphRunner:
         progress: Progress,
     ) -> None:
         self._job = definitions.resolve_implicit_global_asset_job_def()
+        self._definitions = definitions
         self._instance = instance
         self._store = store
         self._profile = profile
@@ -83,11 +85,29 @@ class GraphRunner:
         if needed.videos:
             self._progress.say(f"        {needed.as_text()}")
         require_room(needed, self._store.home)
+        at_once = self._profile.execution.launcher == "ray"
         for video in self._progress.videos(work.todo, outcome.reused_videos):
-            self._materialize(PER_VIDEO, video)
+            self._materialize(PER_VIDEO[:1] if at_once else PER_VIDEO, video)
+        if at_once and work.todo:
+            self._cut_at_once(runs)
         self._progress.videos_done(outcome.videos - len(outcome.failed_videos), outcome.failed_videos)
         self._materialize(from_dataset(self._profile))
         return outcome
+
+    def _cut_at_once(self, runs: Artifact) -> None:
+        """Cut the videos that are here on the cluster, all in one job: a run for each would cost more than the work."""
+        self._progress.say("        cutting all videos on the Ray cluster")
+        began = time.perf_counter()
+        result = self._definitions.resolve_job_def(EXTRACTION).execute_in_process(
+            instance=self._instance, run_config=_QUIET, raise_on_error=False, tags={HEADLESS_TAG: "true"}
+        )
+        self.outcome.wall_s["frames"] = time.perf_counter() - began
+        told = "; ".join(_reason(e) for e in result.all_events if e.is_step_failure)
+        left = outdated_videos(self._instance, self._store, self._profile, runs)
+        for video, reason in (
+            dict.fromkeys(left.todo, told or "not cut: see the run of the job `extract`") | left.left_out
+        ).items():
+            self.outcome.failed_videos.setdefault(video, reason)
 
     def _materialize(self, assets: Sequence[str], partition: str | None = None) -> bool:
         run_id = str(uuid.uuid4())

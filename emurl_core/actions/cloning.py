@@ -68,6 +68,8 @@ class CloningConfig(FitConfig):
 class Copyist(Trainable):
     """A policy that learns to press what was pressed."""
 
+    loss_uses_all_weights = False  # Its value is learnt by PPO.
+
     def __init__(self, policy: VQPolicy, doubt: float = 0.0) -> None:
         super().__init__()
         self.policy, self.doubt = policy, doubt

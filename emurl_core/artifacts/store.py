@@ -118,12 +118,17 @@ class ArtifactStore:
 
     def inputs_of(self, artifact: Artifact) -> dict[str, Artifact]:
         """The artifacts that one was built from, by role. Raises ArtifactError when one is gone."""
-        found = {}
-        for given in artifact.record["inputs"]:
-            place, version = given["id"].rsplit("@", 1)
-            kind, _, partition = place.partition("/")
-            found[given["role"]] = self.get(kind, version, partition or None)
-        return found
+        return {given["role"]: self.by_id(given["id"]) for given in artifact.record["inputs"]}
+
+    def by_id(self, id: str) -> Artifact:
+        """The artifact of that id, `kind[/partition]@version`. Raises ArtifactError when it is not here."""
+        place, at, version = id.rpartition("@")
+        kind, _, partition = place.partition("/")
+        if not at:
+            raise ArtifactError(
+                f"found the artifact id {id!r}, expected kind[/partition]@version; correct it"
+            )
+        return self.get(kind, version, partition or None)
 
     def choose(self, artifact: Artifact) -> None:
         """Make an existing version the current one."""

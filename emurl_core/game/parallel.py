@@ -10,7 +10,7 @@
         print(game.truth.progress)                 # from RAM: evaluation and logging only
 
 A step costs one system call per worker and direction; frames and actions stay where they are. `workers=0` plays all
-emulators in this process, with the same results. How rows are played is in `lanes`, by whom in `crew`.
+emulators in this process, with the same results. In a job on a Ray cluster the workers are on its machines. How rows are played is in `lanes`, by whom in `crew`.
 """
 
 from collections.abc import Sequence
@@ -19,8 +19,10 @@ from types import TracebackType
 
 import numpy as np
 
+from emurl_core import cluster
 from emurl_core.game.crew import Crew
 from emurl_core.game.lanes import POWER_ON, Lanes
+from emurl_core.game.ray_crew import RayCrew
 from emurl_core.game.registry import GameConfig, open_game
 from emurl_core.game.seeding import MAX_IDLE_FRAMES, draw_idle_frames
 from emurl_core.game.slots import NO_ACTION, Slots, slots_bytes
@@ -80,11 +82,12 @@ class VectorGame:
         self.envs = envs
         self._max_idle_frames = max_idle_frames
         self._streams = [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(envs)]
-        self._players: Lanes | Crew
+        self._players: Lanes | Crew | RayCrew
         if workers == 0:
             self._players = Lanes(opened, Slots(envs, bytearray(slots_bytes(envs))), range(envs))
         else:
-            self._players = Crew(config, envs, min(workers, envs), timeout_s, self._draw_idle)
+            crew = RayCrew if cluster.joined() else Crew
+            self._players = crew(config, envs, min(workers, envs), timeout_s, self._draw_idle)
         self._slots = slots = self._players.slots
         self.truth = TruthView(slots.milestones, slots.progress, slots.place, slots.events)
 

@@ -9,6 +9,8 @@ frames lie on one common scale and their differences add up. Near pairs count mo
 
 from torch import Tensor, nn
 
+from emurl_core import ranks
+
 _HUBER_SHARE = 0.1
 """Share of the run beyond which an error counts linearly: a scene shown twice is no reason to tear the scale apart."""
 
@@ -22,4 +24,5 @@ def signed_distance_loss(earlier: Tensor, later: Tensor, elapsed: Tensor, floor:
     """Mean Huber loss of the distance, weighted by 1 / (elapsed + floor): scores `(B,)`, `elapsed (B,) in [0, 1]` -> scalar."""
     weight = 1 / (elapsed + floor)
     error = nn.functional.smooth_l1_loss(later - earlier, elapsed, beta=_HUBER_SHARE, reduction="none")
-    return (weight * error).sum() / weight.sum()
+    # The weights of the whole batch: a rank's share of it may be all far pairs.
+    return (weight * error).sum() / ranks.mean(weight.sum())

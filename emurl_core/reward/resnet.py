@@ -12,6 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from emurl_core.ranks import SharedBatchNorm2d
+
 BLOCKS = (3, 4, 6, 3)
 
 
@@ -21,12 +23,12 @@ class BasicBlock(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(out_channels)
+        self.bn1 = SharedBatchNorm2d(out_channels)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(out_channels)
+        self.bn2 = SharedBatchNorm2d(out_channels)
         self.downsample = (
             nn.Sequential(
-                nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), nn.BatchNorm2d(out_channels)
+                nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), SharedBatchNorm2d(out_channels)
             )
             if stride != 1 or in_channels != out_channels
             else None
@@ -48,7 +50,7 @@ class ResNet34(nn.Module):
     def __init__(self, width: int = 64) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, width, 7, 2, 3, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
+        self.bn1 = SharedBatchNorm2d(width)
         self.maxpool = nn.MaxPool2d(3, 2, 1)
         self.layer1 = _stage(width, width, BLOCKS[0], stride=1)
         self.layer2 = _stage(width, 2 * width, BLOCKS[1], stride=2)

@@ -2,7 +2,7 @@
 
 `EmaQuantiser` learns its codebook as a running mean of the vectors it stands for; `FsqQuantiser` rounds a few bounded
 dimensions and has no codebook to collapse. Both work in float32 whatever the autocast says, so that a token never depends
-on the training's precision.
+on the training's precision. Where several ranks train (see `emurl_core.ranks`), a codebook follows the latents of all of them.
 """
 
 import math
@@ -10,6 +10,7 @@ import math
 import torch
 from torch import nn
 
+from emurl_core import ranks
 from emurl_core.tokenizer.clustering import nearest
 
 
@@ -87,6 +88,7 @@ class EmaQuantiser(Quantiser):
 
     @torch.no_grad()
     def _follow(self, latents: torch.Tensor, codes: torch.Tensor, errors: torch.Tensor) -> None:
+        latents, codes, errors = ranks.gathered(latents), ranks.gathered(codes), ranks.gathered(errors)
         if not torch.isfinite(errors).all():
             return  # The training's guard will say so.
         counts = torch.bincount(codes, minlength=len(self.vectors)).float()
@@ -97,7 +99,8 @@ class EmaQuantiser(Quantiser):
         unused = torch.where(counts > 0, 0, self.unused + 1)
         dead = unused >= self.revive_after
         chances = errors + 1e-9 + 1e-6 * errors.mean()
-        live = latents[torch.multinomial(chances, len(vectors), replacement=len(latents) < len(vectors))]
+        drawn = torch.multinomial(chances, len(vectors), replacement=len(latents) < len(vectors))
+        live = latents[ranks.of_first(drawn)]
         self.vectors.copy_(torch.where(dead[:, None], live, vectors))
         # As if one latent of each batch so far had chosen it.
         self.mass.copy_(torch.where(dead, torch.full_like(mass, 1 / len(codes)), mass))

@@ -38,6 +38,16 @@ class Progress:
     stopped: bool = False
     """Training ended early."""
 
+    def numbers(self) -> list[float]:
+        """All of it as numbers."""
+        return [float(value) for value in asdict(self).values()]
+
+    def take(self, numbers: list[float]) -> None:
+        """Become what `numbers` of another one said."""
+        kinds = [type(value) for value in asdict(self).values()]
+        for name, kind, number in zip(asdict(self), kinds, numbers, strict=True):
+            setattr(self, name, kind(number))
+
 
 def copied(model: nn.Module) -> Weights:
     """The model's parameters and buffers as CPU copies."""

@@ -3,6 +3,10 @@
 Everything random in step `t` comes from (seed, t): the batch function draws from `step_generator`, and torch's global
 generator is seeded anew before every step. So a training that was killed and resumed ends with the same bits as one that
 was not, on a CPU with the same number of threads.
+
+Started by `torchrun`, all ranks run this loop: each draws the same batch, keeps its share of it, and gradients are averaged
+(`DistributedDataParallel`), so the loss curve is that of one process with the same batch, but for rounding and for what the
+model itself draws at random in training. The first rank alone logs, validates and saves.
 """
 
 import abc
@@ -15,7 +19,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 
+from emurl_core import ranks
 from emurl_core.runtime import Stopwatch, autocast, cpu_computes_in_bfloat16, pick_device, track
 from emurl_core.stage import StageContext
 from emurl_core.training import checkpoint
@@ -32,6 +38,9 @@ class TrainingError(ValueError):
 
 class Trainable(nn.Module, abc.ABC):
     """A model that knows its own loss, which is what lets one loop serve all of them."""
+
+    loss_uses_all_weights = True
+    """Whether every weight takes part in every loss. Asked where several ranks train."""
 
     @abc.abstractmethod
     def loss(self, batch: Batch) -> Losses:
@@ -88,14 +97,18 @@ def fit(
         checkpoint_every_s: seconds between two resume states; the result does not depend on it.
 
     Raises:
-        TrainingError: the loss or a gradient is not finite.
+        TrainingError: the loss or a gradient is not finite, or a batch cannot be shared out evenly among the ranks.
         ArtifactError: the resume state is damaged, or the disk is full.
     """
+    _require_even_shares(name, config)
     device = pick_device(context.runtime)
     model.to(device)
+    first = ranks.is_first()
+    ranks.begin()
     optimizer = _optimizer(model, config)
     resumed = checkpoint.load(work, model, optimizer)
     progress, best = resumed or (checkpoint.Progress(), None)
+    losses_of = _together(model)
     looks = validate is not None and config.validate_every > 0
     precision = autocast(device, context.runtime)
     automatic = device.type == "cpu" and context.runtime.precision == "auto"
@@ -105,11 +118,18 @@ def fit(
     sitting, saved, earlier = Stopwatch(), 0.0, progress.seconds
 
     def save() -> None:
+        if not first:
+            return
         progress.seconds = earlier + sitting.seconds
         with context.store.explain_full_disk(f"the resume state of {name}"):
             checkpoint.save(work, model, optimizer, progress, best)
 
     def look(step: int) -> None:
+        if first:
+            judge(step)
+        progress.take(ranks.told_by_first(progress.numbers()))
+
+    def judge(step: int) -> None:
         nonlocal best
         assert validate is not None
         model.eval()
@@ -125,16 +145,18 @@ def fit(
             progress.stopped = bool(config.patience) and progress.stale >= config.patience
 
     ahead = _ahead(batches, progress.step, config.steps)
-    for step in track(config.steps if not progress.stopped else progress.step, name, start=progress.step):
-        torch.manual_seed(int(step_generator(config.seed, step, 1).integers(2**62)))
+    stop = config.steps if not progress.stopped else progress.step
+    for step in track(stop, name, start=progress.step) if first else range(progress.step, stop):
+        torch.manual_seed(int(step_generator(config.seed, step, 1 + ranks.rank()).integers(2**62)))
         if before_step is not None:
             before_step(step)
         if looks and validate_start and step == 0:
             look(step)
         model.train()
-        batch = {key: tensor.to(device, non_blocking=True) for key, tensor in next(ahead).items()}
+        own = ranks.share(next(ahead))
+        batch = {key: tensor.to(device, non_blocking=True) for key, tensor in own.items()}
         with precision:
-            loss, metrics = model.loss(batch)
+            loss, metrics = losses_of(batch)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
@@ -146,8 +168,9 @@ def fit(
         last = progress.step == config.steps
 
         if step % log_every == 0 or last:
-            curves = {"loss": loss.detach(), "gradient_norm": norm, **metrics}
-            context.sink.log({f"{name}/{k}": float(v) for k, v in curves.items()}, step)
+            curves = _over_ranks({"loss": loss.detach(), "gradient_norm": norm, **metrics})
+            if first:
+                context.sink.log({f"{name}/{k}": v for k, v in curves.items()}, step)
         if looks and (last or progress.step % config.validate_every == 0):
             look(step)
         if last or progress.stopped or sitting.seconds - saved >= checkpoint_every_s:
@@ -158,12 +181,48 @@ def fit(
 
     ahead.close()
     weights = checkpoint.copied(model)
-    if best is not None:
+    if best is not None and first:
         model.load_state_dict(best)
+    if ranks.size() > 1:
+        for tensor in model.state_dict().values():
+            tensor.copy_(ranks.of_first(tensor))
     model.eval()
     return FitResult(
         progress.step, earlier + sitting.seconds, progress.best_step, progress.best_value, weights
     )
+
+
+class _Losses(nn.Module):
+    """A model's loss as the forward pass that `DistributedDataParallel` watches."""
+
+    def __init__(self, model: Trainable) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, batch: Batch) -> Losses:
+        return self.model.loss(batch)
+
+
+def _together(model: Trainable) -> Callable[[Batch], Losses]:
+    """The model's loss; its backward pass averages gradients over all ranks, which begin with the first one's weights."""
+    if ranks.size() == 1:
+        return model.loss
+    return DistributedDataParallel(
+        _Losses(model), find_unused_parameters=not model.loss_uses_all_weights, gradient_as_bucket_view=True
+    )
+
+
+def _require_even_shares(name: str, config: FitConfig) -> None:
+    if config.batch_size % ranks.size():
+        raise TrainingError(
+            f"{name}: found batch_size={config.batch_size} for {ranks.size()} processes, expected a multiple of their number: "
+            "each computes an equal share of every batch; change either"
+        )
+
+
+def _over_ranks(curves: Mapping[str, torch.Tensor]) -> dict[str, float]:
+    means = ranks.mean(torch.stack([v.detach().float().reshape(()) for v in curves.values()]))
+    return dict(zip(curves, means.tolist(), strict=True))
 
 
 def _optimizer(model: nn.Module, config: FitConfig) -> torch.optim.AdamW:

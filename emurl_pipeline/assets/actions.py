@@ -33,7 +33,7 @@ def assets(profile: Profile) -> list[Any]:
     )
     def clips(work: Work, config: ClipsConfig) -> Artifact:
         """The videos of the dataset once more, at a rate that shows single presses of buttons."""
-        return cut_clips(work.upstream("frame_dataset"), config, work.context)
+        return work.run(cut_clips, dataset=work.upstream("frame_dataset"), config=config)
 
     @stage_asset(
         profile.inverse_dynamics,
@@ -55,7 +55,7 @@ def assets(profile: Profile) -> list[Any]:
     def inverse_dynamics(work: Work, config: InverseDynamicsConfig) -> Artifact:
         """Which button was held between two frames, learned from random play in the emulator."""
         game = work.settings("game", GameConfig)
-        return train_inverse_dynamics(work.upstream("clips"), config, game, work.context)
+        return work.run(train_inverse_dynamics, clips=work.upstream("clips"), config=config, game=game)
 
     @stage_asset(
         profile.action_labels,
@@ -67,7 +67,8 @@ def assets(profile: Profile) -> list[Any]:
     )
     def action_labels(work: Work, config: LabelsConfig) -> Artifact:
         """Which button was pressed when in each clip, and how sure that is."""
-        return label_actions(work.upstream("clips"), work.upstream("inverse_dynamics"), config, work.context)
+        clips, inverse_dynamics = work.upstream("clips"), work.upstream("inverse_dynamics")
+        return work.run(label_actions, clips=clips, inverse_dynamics=inverse_dynamics, config=config)
 
     @stage_asset(
         profile.warm_start,
@@ -80,11 +81,9 @@ def assets(profile: Profile) -> list[Any]:
     )
     def warm_start(work: Work, config: CloningConfig) -> Artifact:
         """A policy that presses what runners pressed, for PPO to begin as."""
-        labels, clips, tokenizer, dynamics = (
-            work.upstream(name) for name in ("action_labels", "clips", "tokenizer", "dynamics")
-        )
-        game = work.settings("game", GameConfig)
-        return clone_policy(labels, clips, tokenizer, dynamics, config, game, work.context)
+        upstream = {name: work.upstream(name) for name in ("clips", "tokenizer", "dynamics")}
+        labels, game = work.upstream("action_labels"), work.settings("game", GameConfig)
+        return work.run(clone_policy, labels=labels, **upstream, config=config, game=game)
 
     @stage_asset(
         profile.label_truth,
@@ -95,9 +94,8 @@ def assets(profile: Profile) -> list[Any]:
     )
     def label_truth(work: Work, config: LabelTruthConfig) -> Artifact:
         """How often the labels of synthetic speedruns are right. Nothing is built on it."""
-        return measure_label_truth(
-            work.upstream("action_labels"), work.upstream("clips"), config, work.context
-        )
+        labels, clips = work.upstream("action_labels"), work.upstream("clips")
+        return work.run(measure_label_truth, labels=labels, clips=clips, config=config)
 
     made = [clips, inverse_dynamics, action_labels, warm_start]
     return [*made, label_truth] if profile.scrape.source == "synthetic" else made

@@ -33,6 +33,6 @@ def assets(profile: Profile) -> list[Any]:
     def dynamics(work: Work, config: DynamicsConfig) -> Artifact:
         """A next-token transformer over the tokens of consecutive frames; its blocks start the policy."""
         dataset, tokenizer = work.upstream("frame_dataset"), work.upstream("tokenizer")
-        return train_dynamics(dataset, tokenizer, config, work.context)
+        return work.run(train_dynamics, dataset=dataset, tokenizer=tokenizer, config=config)
 
     return [dynamics]

@@ -39,7 +39,7 @@ def assets(profile: Profile) -> list[Any]:
         game = work.settings("game", GameConfig)
 
         def evaluate_again(policy: Artifact) -> Artifact:
-            return evaluate(policy, config, game, work.context)
+            return work.run(evaluate, policy=policy, config=config, game=game)
 
         made = evaluate_again(work.upstream("policy"))
         verdict = consider(made, work.store, evaluate_again)
@@ -62,7 +62,9 @@ def assets(profile: Profile) -> list[Any]:
         reward = work.upstream("reward_model")
         tokenizer = work.store.inputs_of(reward).get("tokenizer")
         game = work.settings("game", GameConfig)
-        return measure_reward_truth(reward, config, game, work.context, tokenizer)
+        return work.run(
+            measure_reward_truth, reward_model=reward, config=config, game=game, tokenizer=tokenizer
+        )
 
     # Without milestones there is no truth to hold anything against: it could only fail.
     return [evaluation, reward_truth] if GAMES[profile.game.game].milestones else [evaluation]

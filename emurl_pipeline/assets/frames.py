@@ -37,7 +37,9 @@ def assets(profile: Profile) -> list[Any]:
     def frames(work: Work, config: FramesConfig) -> Artifact:
         """The game's screen found in a video, and its pictures in four shades, two a second."""
         game = work.settings("game", GameConfig)
-        cut = cut_frames(work.upstream("videos"), config, profile.download, work.context, game=game)
+        cut = work.run(
+            cut_frames, video=work.upstream("videos"), config=config, download=profile.download, game=game
+        )
         work.metadata |= {k: cut.facts[k] for k in ("quarantined", "emulator_check", "emulator_check_reason")}
         return cut
 

@@ -49,9 +49,9 @@ def assets(profile: Profile) -> list[Any]:
     )
     def ood_detector(work: Work, config: OODConfig) -> Artifact:
         """The codes of the frames that speedruns show, and how far from them unseen speedruns lie."""
-        models = work.upstream("tokenizer"), work.upstream("dynamics")
-        game = work.settings("game", GameConfig)
-        return build_ood_detector(work.upstream("frame_dataset"), *models, config, work.context, game)
+        models = {name: work.upstream(name) for name in ("tokenizer", "dynamics")}
+        dataset, game = work.upstream("frame_dataset"), work.settings("game", GameConfig)
+        return work.run(build_ood_detector, dataset=dataset, **models, config=config, game=game)
 
     return [ood_detector]
 

@@ -49,12 +49,10 @@ def assets(profile: Profile) -> list[Any]:
     )
     def policy(work: Work, config: PolicyConfig) -> Artifact:
         """An agent that sees frames only, trained in the emulator on differences of predicted progress."""
-        tokenizer, dynamics = work.upstream("tokenizer"), work.upstream("dynamics")
-        reward_model, game = work.upstream("reward_model"), work.settings("game", GameConfig)
+        models = {name: work.upstream(name) for name in ("tokenizer", "dynamics", "reward_model")}
+        game = work.settings("game", GameConfig)
         ood = work.upstream("ood_detector") if config.ood else None
         start = work.upstream("warm_start") if config.warm_start else None
-        return train_policy(
-            tokenizer, dynamics, reward_model, config, game, work.context, ood=ood, warm_start=start
-        )
+        return work.run(train_policy, **models, config=config, game=game, ood=ood, warm_start=start)
 
     return [policy]

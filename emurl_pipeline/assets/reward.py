@@ -42,7 +42,8 @@ def assets(profile: Profile) -> list[Any]:
     def reward_model(work: Work, config: RewardConfig) -> Artifact:
         """A ranking of frames within speedruns, calibrated to the share of a run that is done."""
         tokenizer = work.upstream("tokenizer") if config.reads_tokens else None
-        return train_reward(work.upstream("frame_dataset"), config, work.context, tokenizer)
+        dataset = work.upstream("frame_dataset")
+        return work.run(train_reward, dataset=dataset, config=config, tokenizer=tokenizer)
 
     @stage_asset(
         profile.reward_comparison,
@@ -57,7 +58,9 @@ def assets(profile: Profile) -> list[Any]:
         """The four reward models side by side, with the profile's settings: one table, on held-out runs and against the truth."""
         dataset, tokenizer = work.upstream("frame_dataset"), work.upstream("tokenizer")
         reward, game = work.settings("reward", RewardConfig), work.settings("game", GameConfig)
-        comparison = compare_rewards(dataset, tokenizer, config, reward, game, work.context)
+        comparison = work.run(
+            compare_rewards, dataset=dataset, tokenizer=tokenizer, config=config, reward=reward, game=game
+        )
         work.metadata["comparison_table"] = dg.MetadataValue.md(comparison.facts["table_markdown"])
         return comparison
 

@@ -35,6 +35,6 @@ def assets(profile: Profile) -> list[Any]:
     def tokenizer(work: Work, config: TokenizerConfig) -> Artifact:
         """A vector-quantised autoencoder: a 144×160 frame in four shades ⇄ a 9×10 grid of codes."""
         game = work.settings("game", GameConfig)
-        return train_tokenizer(work.upstream("frame_dataset"), config, work.context, game)
+        return work.run(train_tokenizer, dataset=work.upstream("frame_dataset"), config=config, game=game)
 
     return [tokenizer]

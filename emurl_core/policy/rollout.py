@@ -1,7 +1,7 @@
 """Gathering rollouts: the policy plays many emulators, its frames become tokens and rewards.
 
-Where episodes begin is in `emurl_core.starts`. The emulators' RAM is read for the log only (`truth`): neither the policy nor its reward sees it. What is learnt from a
-rollout is in `ppo`.
+Where episodes begin is in `emurl_core.starts`, what is learnt from a rollout in `ppo`. The emulators' RAM is read for the log only
+(`truth`): neither the policy nor its reward sees it.
 """
 
 from typing import Protocol

@@ -1,14 +1,18 @@
-"""How much of a bare PyBoy loop's speed is left, and what more processes bring. Everything in one run, in turns.
+"""How much of a bare PyBoy loop's speed is left, and what more processes bring. Everything in one run, in turns; prints Markdown.
 
     python benchmarks/emulation.py [--game rom --rom my.gb] [--sb3]
 
 The bare loop presses a random button, ticks 30 frames in one call, drawing the last, and copies the screen's red channel.
-Other programs on the machine disturb all contenders alike, because they take turns; each figure is a median over rounds.
+Other programs on the machine disturb all contenders alike, because they take short turns; each ratio is a median over rounds.
+Two cores of a virtual machine slow each other down: two bare loops at once show by how much, and are what 2 processes are held to.
 """
 
 import io
 import os
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -24,6 +28,8 @@ from emurl_core.game.emulator import PyBoy
 from emurl_core.screen import BUTTON_NAMES, PRESS_FRAMES, STEP_FRAMES
 
 BARE = "bare PyBoy loop"
+TWO_BARE = "2 bare loops in 2 processes"
+SB3 = "SB3 SubprocVecEnv, 2 in 2 processes"
 
 
 @dataclass(frozen=True)
@@ -31,9 +37,9 @@ class EmulationBenchmark:
     """Steps a second of every way to play."""
 
     game: GameConfig = field(default_factory=GameConfig)
-    steps: int = 320
-    """Steps per contender and round."""
-    rounds: int = 5
+    steps: int = 64
+    """Steps per contender and round: short, so that what disturbs one disturbs all."""
+    rounds: int = 40
     envs: int = 8
     """Emulators per process."""
     sb3: bool = False
@@ -50,6 +56,8 @@ class Contender:
     """Press a button, in all emulators where there are many."""
     pids: Sequence[int] = ()
     """Processes that work for this one, beside the benchmark's own."""
+    many: Callable[[int], object] | None = None
+    """Play so many steps with buttons of its own, where telling each one would cost more than it does."""
 
 
 @contextmanager
@@ -116,41 +124,118 @@ def cpu_s(pids: Sequence[int]) -> float:
     return total
 
 
+def bare_loop(rom_file: str) -> None:
+    """A bare loop in a process of its own: for every count of steps on its input, plays so many and says so. Empty: ends."""
+    buttons = np.random.default_rng(0)
+    with bare(Path(rom_file).read_bytes()) as contender:
+        for line in sys.stdin:
+            if line.startswith("reset"):
+                contender.reset()
+            else:
+                for button in buttons.integers(0, len(BUTTON_NAMES), int(line)).tolist():
+                    contender.step(button)
+            print("done", flush=True)
+
+
+@contextmanager
+def bare_loops(rom: bytes, processes: int) -> Iterator[Contender]:
+    """As many bare loops at once as there are processes: what the machine gives at most. A step of it is a turn's worth."""
+    with tempfile.NamedTemporaryFile(suffix=".gb") as file:
+        file.write(rom)
+        file.flush()
+        command = [sys.executable, __file__, "--bare-loop", file.name]
+        loops = [
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            for _ in range(processes)
+        ]
+
+        def ask(what: str) -> None:
+            for loop in loops:
+                assert loop.stdin is not None
+                print(what, file=loop.stdin, flush=True)
+            for loop in loops:
+                assert loop.stdout is not None
+                if loop.stdout.readline() != "done\n":
+                    raise RuntimeError(f"a bare loop ended with {loop.wait()}; see what it wrote above")
+
+        ask("reset")
+        try:
+            yield Contender(
+                lambda: ask("reset"), lambda _: ask("1"), [loop.pid for loop in loops], lambda n: ask(str(n))
+            )
+        finally:
+            for loop in loops:
+                loop.communicate()
+
+
 def main(config: EmulationBenchmark) -> None:
     rom = open_game(config.game).rom
-    buttons = np.random.default_rng(0).integers(0, len(BUTTON_NAMES), config.steps)
+    stream = np.random.default_rng(0)
     one, two = config.envs, 2 * config.envs
+    one_process, two_processes = f"VectorGame, {one} in 1 process", f"VectorGame, {two} in 2 processes"
     with ExitStack() as stack:
         contenders: dict[str, tuple[Contender, int]] = {
             BARE: (stack.enter_context(bare(rom)), 1),
+            TWO_BARE: (stack.enter_context(bare_loops(rom, 2)), 2),
             "Emulator.step": (stack.enter_context(single(rom)), 1),
             "GameEnv.step": (stack.enter_context(environment(config.game)), 1),
             f"VectorGame, {one} here": (stack.enter_context(vector(config.game, one, 0)), one),
-            f"VectorGame, {one} in 1 process": (stack.enter_context(vector(config.game, one, 1)), one),
-            f"VectorGame, {two} in 2 processes": (stack.enter_context(vector(config.game, two, 2)), two),
+            one_process: (stack.enter_context(vector(config.game, one, 1)), one),
+            two_processes: (stack.enter_context(vector(config.game, two, 2)), two),
         }
         if config.sb3:
-            contenders["SB3 SubprocVecEnv, 2 in 2 processes"] = (stack.enter_context(sb3(config.game, 2)), 2)
-        rates: dict[str, list[float]] = {name: [] for name in contenders}
-        costs: dict[str, list[float]] = {name: [] for name in contenders}
+            contenders[SB3] = (stack.enter_context(sb3(config.game, 2)), 2)
+        for contender, _ in contenders.values():
+            contender.reset()
+            for _ in range(3):  # The frames of the boot logo are cheaper than any game's.
+                contender.step(0)
+        wall: dict[str, list[float]] = {name: [] for name in contenders}
+        cpu: dict[str, list[float]] = {name: [] for name in contenders}
+        load = [os.getloadavg()[0]]
         for _ in range(config.rounds):
+            buttons = stream.integers(0, len(BUTTON_NAMES), config.steps)
             for name, (contender, envs) in contenders.items():
                 own = buttons[: max(1, config.steps // envs)]
-                contender.reset()
-                for _ in range(3):  # The frames of the boot logo are cheaper than any game's.
-                    contender.step(0)
-                start, cpu = time.perf_counter(), cpu_s(contender.pids)
-                for button in own:
-                    contender.step(button)
-                rates[name].append(len(own) * envs / (time.perf_counter() - start))
-                costs[name].append((cpu_s(contender.pids) - cpu) / (len(own) * envs))
-    print(f"{'':40s} {'steps/s':>8s} {'of bare':>8s} {'CPU ms/step':>12s} {'bare/own':>9s}")
+                start, spent = time.perf_counter(), cpu_s(contender.pids)
+                if contender.many is not None:
+                    contender.many(len(own))
+                else:
+                    for button in own.tolist():
+                        contender.step(button)
+                wall[name].append((time.perf_counter() - start) / (len(own) * envs))
+                cpu[name].append((cpu_s(contender.pids) - spent) / (len(own) * envs))
+    load.append(os.getloadavg()[0])
+    # Of the same round, because what else the machine does changes from round to round.
+    ratio = {
+        (a, b): statistics.median(y / x for x, y in zip(wall[a], wall[b], strict=True))
+        for a in contenders
+        for b in contenders
+    }
+    print(
+        f"{os.cpu_count()} cores, load {load[0]:.1f} before and {load[1]:.1f} after; medians of {config.rounds} rounds\n"
+    )
+    print("| | steps/s | of bare | CPU ms a step | bare's CPU / own |\n|---|---|---|---|---|")
     for name in contenders:
-        rate, cost = statistics.median(rates[name]), statistics.median(costs[name])
-        speed = statistics.median(r / b for r, b in zip(rates[name], rates[BARE], strict=True))
-        share = statistics.median(b / c for c, b in zip(costs[name], costs[BARE], strict=True))
-        print(f"{name:40s} {rate:8.0f} {speed:7.2f}× {1000 * cost:12.3f} {share:8.2f}×")
+        # Sums, because the clock of other processes is coarse.
+        cost = sum(cpu[name]) / config.rounds
+        print(
+            f"| {name} | {1 / statistics.median(wall[name]):.0f} | {ratio[name, BARE]:.2f}× | {1000 * cost:.3f} "
+            f"| {sum(cpu[BARE]) / config.rounds / cost:.2f}× |"
+        )
+    print("\n| by wall time | found | asked |\n|---|---|---|")
+    asked = [
+        (one_process, BARE, "≥ .90"),
+        (two_processes, one_process, "≥ 1.8, on two whole cores"),
+        (TWO_BARE, BARE, "the machine's limit"),
+        (two_processes, TWO_BARE, "≥ .90 of that limit"),
+    ]
+    asked += [(two_processes, SB3, "≥ 2")] if config.sb3 else []
+    for a, b, wanted in asked:
+        print(f"| {a} / {b} | {ratio[a, b]:.2f}× | {wanted} |")
 
 
 if __name__ == "__main__":
-    main(tyro.cli(EmulationBenchmark, description=__doc__))
+    if sys.argv[1:2] == ["--bare-loop"]:
+        bare_loop(sys.argv[2])
+    else:
+        main(tyro.cli(EmulationBenchmark, description=__doc__))

@@ -70,11 +70,3 @@ def unpack_shades(packed: np.ndarray) -> np.ndarray:
 def shades_to_rgb(frames: np.ndarray) -> np.ndarray:
     """Grey picture to look at: `(..., 144, 160) uint8 in [0, 4) -> (..., 144, 160, 3) uint8`."""
     return np.repeat(SHADE_TO_GREY[frames][..., None], 3, axis=-1)
-
-
-def grey_to_shades(grey: np.ndarray) -> np.ndarray:
-    """Shades of an emulator's own four grey levels {255, 153, 85, 0}: `uint8 -> uint8 in [0, 4)`."""
-    return _GREY_TO_SHADE[grey]
-
-
-_GREY_TO_SHADE = np.abs(np.arange(256)[:, None] - SHADE_TO_GREY.astype(int)[None]).argmin(1).astype(np.uint8)

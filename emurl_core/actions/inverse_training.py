@@ -11,7 +11,7 @@ from emurl_core.actions.inverse_dynamics import InverseDynamics, InverseDynamics
 from emurl_core.actions.reading_actions import read_actions
 from emurl_core.actions.rollouts import Rollouts, roll_out
 from emurl_core.actions.windows import WindowBatches, motion_table
-from emurl_core.artifacts import Artifact, ArtifactError, Input, version_of
+from emurl_core.artifacts import Artifact, Input, load_model, version_of
 from emurl_core.game import GameConfig, open_game
 from emurl_core.runtime import pick_device, seed_everything
 from emurl_core.stage import StageContext
@@ -88,16 +88,12 @@ def train_inverse_dynamics(
 
 def load_inverse_dynamics(artifact: Artifact, device: torch.device | str = "cpu") -> InverseDynamics:
     """The trained model, in evaluation mode and without gradients. Raises ArtifactError when it is damaged or does not fit."""
-    weights = artifact.expect(KIND).tensors()
-    try:
-        model = InverseDynamics(InverseDynamicsConfig.model_validate(artifact.config))
-        model.load_state_dict(weights)
-    except (RuntimeError, ValueError) as error:
-        raise ArtifactError(
-            f"{artifact.id} does not fit this code: found {' '.join(str(error).split())}; expected the weights that its config "
-            "describes: train the inverse-dynamics model again"
-        ) from error
-    return model.to(device).eval().requires_grad_(False)
+    return load_model(
+        artifact.expect(KIND),
+        lambda: InverseDynamics(InverseDynamicsConfig.model_validate(artifact.config)),
+        "train the inverse-dynamics model again",
+        device,
+    )
 
 
 def _held_out_loss(

@@ -13,8 +13,10 @@ twice finds the first one. Nothing is pickled. The reading of lineage is in `emu
 """
 
 from emurl_core.artifacts.artifact import Artifact, ArtifactError, Input, artifact_id, file_sha256, version_of
+from emurl_core.artifacts.draft import Draft
+from emurl_core.artifacts.loading import explain_misfit, load_model
 from emurl_core.artifacts.run_book import RunBook, TrackedRun
-from emurl_core.artifacts.store import ArtifactStore, Draft
+from emurl_core.artifacts.store import ArtifactStore
 
 __all__ = [
     "Artifact",
@@ -25,6 +27,8 @@ __all__ = [
     "RunBook",
     "TrackedRun",
     "artifact_id",
+    "explain_misfit",
     "file_sha256",
+    "load_model",
     "version_of",
 ]

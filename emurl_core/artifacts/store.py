@@ -1,8 +1,7 @@
-"""The store: every artifact below one folder, found by kind, partition and version; and the drafts of new ones."""
+"""The store: every artifact below one folder, found by kind, partition and version. What is being written is a `draft`."""
 
 import errno
 import fcntl
-import json
 import os
 import re
 import shutil
@@ -10,15 +9,12 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import torch
 from pydantic import BaseModel
 from safetensors import SafetensorError
-from safetensors.torch import save_file
 
 from emurl_core.artifacts.artifact import (
     Artifact,
@@ -29,32 +25,12 @@ from emurl_core.artifacts.artifact import (
     plain,
     read_json,
 )
+from emurl_core.artifacts.draft import Draft, write_json
 from emurl_core.configuration import home_folder
 
 FORMAT = 1
 _SETTLED_S = 10.0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}\Z")
-
-
-@dataclass
-class Draft:
-    """An artifact being written: put files under `path`, fill `facts` and `metrics`."""
-
-    path: Path
-    facts: dict[str, Any] = field(default_factory=dict)
-    metrics: dict[str, float] = field(default_factory=dict)
-
-    def save_tensors(self, tensors: Mapping[str, torch.Tensor], name: str = "weights") -> None:
-        """Write `<name>.safetensors`."""
-        save_file(
-            {k: v.detach().cpu().contiguous() for k, v in tensors.items()}, self.path / f"{name}.safetensors"
-        )
-
-    def pictures(self) -> Path:
-        """The folder for PNG and GIF files, made on first use."""
-        folder = self.path / "pictures"
-        folder.mkdir(exist_ok=True)
-        return folder
 
 
 class ArtifactStore:
@@ -239,13 +215,13 @@ class ArtifactStore:
             ) from error
 
     def _publish(self, draft: Draft, target: Path, inputs: Sequence[Input], record: dict[str, Any]) -> None:
-        _write_json(draft.path / "lineage.json", _lineage(record, inputs))
+        write_json(draft.path / "lineage.json", _lineage(record, inputs))
         record["files"] = {
             str(p.relative_to(draft.path)): {"bytes": p.stat().st_size, "sha256": file_sha256(p)}
             for p in sorted(draft.path.rglob("*"))
             if p.is_file()
         }
-        _write_json(draft.path / "artifact.json", record)
+        write_json(draft.path / "artifact.json", record)
         try:
             os.rename(draft.path, target)
         except OSError as error:
@@ -306,13 +282,6 @@ def _put_back(draft: Path, target: Path) -> None:
         if not place.exists() and made.is_file() and file_sha256(made) == expected["sha256"]:
             place.parent.mkdir(parents=True, exist_ok=True)
             os.replace(made, place)
-
-
-def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    with path.open("w") as f:
-        json.dump(value, f, indent=1, sort_keys=True)
-        f.flush()
-        os.fsync(f.fileno())
 
 
 def _says_full(error: OSError | SafetensorError) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from emurl_core.artifacts import Artifact, ArtifactError, ArtifactStore
+from emurl_core.artifacts import Artifact, ArtifactError, ArtifactStore, explain_misfit, load_model
 from emurl_core.game import OpenedGame
 from emurl_core.policy.configuration import PolicyConfig
 from emurl_core.policy.memory import Memory, draw_actions
@@ -119,19 +119,12 @@ def load_policy(artifact: Artifact, store: ArtifactStore, device: torch.device |
     device = torch.device(device)
     inputs = store.inputs_of(artifact.expect("policy"))
     require_same_codebook(artifact, inputs["tokenizer"])
-    weights = artifact.tensors()
-    try:
-        shape = dict(artifact.facts["network"])
-        network = VQPolicy(PolicyShape(**shape | {"masked": tuple(shape["masked"])}))
-        network.load_state_dict(weights)
-        capacity = PolicyConfig.model_validate(artifact.config).cached_frames
-    except (RuntimeError, KeyError, TypeError, ValueError) as error:
-        raise ArtifactError(
-            f"{artifact.id} does not fit this code: found {' '.join(str(error).split())}; expected the weights that its config "
-            "describes: train the policy again"
-        ) from error
+    remedy = "train the policy again"
+    with explain_misfit(artifact, remedy):
+        config = PolicyConfig.model_validate(artifact.config)
+        told = dict(artifact.facts["network"])
+        shape = PolicyShape(**told | {"masked": tuple(told["masked"])})
+    network = load_model(artifact, lambda: VQPolicy(shape), remedy, device)
     judge = load_reward(inputs["reward_model"], device, inputs["tokenizer"])
     look = look_with(load_tokenizer(inputs["tokenizer"], device), judge, device)
-    return Policy(
-        network.to(device).eval().requires_grad_(False), Sight(look, capacity, judge), device, artifact.facts
-    )
+    return Policy(network, Sight(look, config.cached_frames, judge), device, artifact.facts)

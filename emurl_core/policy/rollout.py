@@ -1,7 +1,7 @@
 """Gathering rollouts: the policy plays many emulators, its frames become tokens and rewards.
 
-Where episodes begin is in `emurl_core.starts`. The emulators' RAM is read for the log only (`truth`): neither the policy nor its reward sees it. What is learnt from a
-rollout is in `ppo`.
+Where episodes begin is in `emurl_core.starts`, what is learnt from a rollout in `ppo`. The emulators' RAM is read for the log only
+(`truth`): neither the policy nor its reward sees it.
 """
 
 from typing import Protocol
@@ -18,7 +18,7 @@ from emurl_core.policy.reward import ProgressReward, RewardNormaliser
 from emurl_core.policy.ruts import Ruts
 from emurl_core.policy.sight import Sight
 from emurl_core.policy.tally import Tally
-from emurl_core.starts.beginnings import Startable
+from emurl_core.starts.beginnings import Played, Startable
 
 
 class Emulators(Startable, Protocol):
@@ -79,7 +79,8 @@ class Collector:
             cut = self.tally.step(self.game.truth) >= self._config.episode_steps
             cut |= lost
             rewards, gains = self.reward.step(progress, cut, seen.worth)
-            late = self.starts.step(self.game, actions, seen.tokens, self.reward.progress, seen.worth, lost)
+            played = Played(actions, seen.tokens, self.reward.progress, seen.worth, lost)
+            late = self.starts.step(self.game, played)
             # Lost after the frame was seen: what the episode is still owed goes with it.
             cut, lost = cut | late, lost | late
             self.ruts.step(seen.tokens, self.reward.progress)

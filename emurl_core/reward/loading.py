@@ -1,9 +1,8 @@
 """Getting a trained reward model back, and refusing what does not fit."""
 
 import torch
-from pydantic import ValidationError
 
-from emurl_core.artifacts import Artifact, ArtifactError
+from emurl_core.artifacts import Artifact, ArtifactError, explain_misfit, load_model
 from emurl_core.reward.configuration import RewardConfig
 from emurl_core.reward.model import RewardModel
 from emurl_core.tokenizer import load_tokenizer, require_same_codebook
@@ -11,6 +10,7 @@ from emurl_core.tokenizer import load_tokenizer, require_same_codebook
 KIND = "reward_model"
 CANDIDATE = "reward_candidate"
 """Reward models made for a comparison, one partition a variant: the current `reward_model` stays what it is."""
+_REMEDY = "build it again: `emurl reward`, or materialize reward_model"
 
 
 def load_reward(
@@ -25,10 +25,8 @@ def load_reward(
         ArtifactError: it is of another kind, damaged, made by older code, or trained on another codebook.
     """
     artifact.expect(CANDIDATE if artifact.kind == CANDIDATE else KIND)
-    try:
+    with explain_misfit(artifact, _REMEDY):
         config = RewardConfig.model_validate(artifact.config)
-    except ValidationError as error:
-        raise _misfit(artifact, " ".join(str(error).split())) from error
     eyes = None
     if config.reads_tokens:
         if tokenizer is None:
@@ -38,21 +36,4 @@ def load_reward(
             )
         require_same_codebook(artifact, tokenizer)
         eyes = load_tokenizer(tokenizer, device)
-    model = RewardModel(config, eyes)
-    try:
-        found = model.load_state_dict(artifact.tensors(), strict=False)
-    except RuntimeError as error:
-        raise _misfit(artifact, " ".join(str(error).split())) from error
-    if found.missing_keys or found.unexpected_keys:
-        raise _misfit(
-            artifact, f"{len(found.missing_keys)} weights missing and {len(found.unexpected_keys)} unknown"
-        )
-    return model.to(device).eval().requires_grad_(False)
-
-
-def _misfit(artifact: Artifact, found: str) -> ArtifactError:
-    made_by = artifact.record["code_version"]
-    return ArtifactError(
-        f"{artifact.id} does not fit this code: found {found} (it was made by reward code {made_by}), expected the weights "
-        "that its config describes; build it again: `emurl reward`, or materialize reward_model"
-    )
+    return load_model(artifact, lambda: RewardModel(config, eyes), _REMEDY, device)

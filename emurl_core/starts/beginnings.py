@@ -4,6 +4,7 @@ The other answer, a share of them at states that play reached before, is `from_a
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -36,6 +37,22 @@ class Startable(Protocol):
     def save_states(self, indices: Sequence[int] | np.ndarray | None = None) -> list[bytes]: ...
 
 
+@dataclass(frozen=True)
+class Played:
+    """A step of E emulators, as a training saw it."""
+
+    actions: np.ndarray
+    """(E,) integers in [0, 8)."""
+    tokens: np.ndarray
+    """(E, 90) integers, of the frames that the buttons led to."""
+    progress: np.ndarray
+    """(E,) in [0, 1]: learned, smoothed."""
+    worth: np.ndarray
+    """(E,) in [0, 1], of a gain of progress there."""
+    lost: np.ndarray
+    """(E,) bool: begun anew at power-on."""
+
+
 class Beginnings(Protocol):
     """Where the episodes of E emulators begin."""
 
@@ -45,19 +62,8 @@ class Beginnings(Protocol):
     def begin(self, game: Startable, rows: np.ndarray, lost: np.ndarray, stream: np.random.Generator) -> None:
         """Put the emulators `rows (E,) bool` where episodes begin. Those that are `lost` stand at power-on already."""
 
-    def step(
-        self,
-        game: Startable,
-        actions: np.ndarray,
-        tokens: np.ndarray,
-        progress: np.ndarray,
-        worth: np.ndarray,
-        lost: np.ndarray,
-    ) -> np.ndarray:
-        """Buttons `(E,)` led to frames of these `(E, 90)` tokens, smoothed progress and worth of gains, `(E,)` each.
-
-        Returns `(E,) bool`: emulators that were lost meanwhile, beside those that were before.
-        """
+    def step(self, game: Startable, played: Played) -> np.ndarray:
+        """Follow a step of all. Returns `(E,) bool`: emulators that were lost meanwhile, beside those that were before."""
 
     def end(self, rows: np.ndarray) -> None:
         """Episodes `rows (E,) bool` ended, seen to their end."""
@@ -81,16 +87,8 @@ class FromPowerOn:
     def begin(self, game: Startable, rows: np.ndarray, lost: np.ndarray, stream: np.random.Generator) -> None:
         begin_at_power_on(game, np.flatnonzero(rows & ~lost), stream)
 
-    def step(
-        self,
-        game: Startable,
-        actions: np.ndarray,
-        tokens: np.ndarray,
-        progress: np.ndarray,
-        worth: np.ndarray,
-        lost: np.ndarray,
-    ) -> np.ndarray:
-        return np.zeros_like(lost)
+    def step(self, game: Startable, played: Played) -> np.ndarray:
+        return np.zeros_like(played.lost)
 
     def end(self, rows: np.ndarray) -> None:
         pass

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from emurl_core.starts.archive import DIGEST_BYTES, Archive
-from emurl_core.starts.beginnings import Startable, begin_at_power_on
+from emurl_core.starts.beginnings import Played, Startable, begin_at_power_on
 from emurl_core.starts.cells import CELLS, band_of, cells_of
 from emurl_core.starts.curriculum import Curriculum
 from emurl_core.starts.ways import POWER_ON, Way, pack_ways, unpack_ways
@@ -80,34 +80,27 @@ class FromArchive:
         self.at_power_on[chosen], self._age[chosen] = False, 0
         self._follow(np.zeros_like(rows), game)
 
-    def step(
-        self,
-        game: Startable,
-        actions: np.ndarray,
-        tokens: np.ndarray,
-        progress: np.ndarray,
-        worth: np.ndarray,
-        lost: np.ndarray,
-    ) -> np.ndarray:
-        for way, action in zip(self._ways, actions.tolist(), strict=True):
+    def step(self, game: Startable, played: Played) -> np.ndarray:
+        progress = played.progress
+        for way, action in zip(self._ways, played.actions.tolist(), strict=True):
             way.actions.append(action)
         if self._steps % self._rollout_steps == 0:
             self._taken = 0
         self._steps += 1
         self._age += 1
-        known = ~lost & (self._age >= self._settle_steps)
+        known = ~played.lost & (self._age >= self._settle_steps)
         self._best[known] = np.maximum(self._best, progress)[known]
-        cells = cells_of(tokens, progress)
+        cells = cells_of(played.tokens, progress)
         self.archive.see(cells[known])
         taken_by_now = self._saves * ((self._steps - 1) % self._rollout_steps + 1) / self._rollout_steps
-        allowed = known & (worth > TRUSTED) & np.array([w.steps <= LONGEST_STEPS for w in self._ways])
+        allowed = known & (played.worth > TRUSTED) & np.array([w.steps <= LONGEST_STEPS for w in self._ways])
         if self._taken >= taken_by_now:
             allowed &= band_of(progress) > self.archive.highest_band()
         if not allowed.any():
-            return np.zeros_like(lost)
+            return np.zeros_like(played.lost)
         candidates = np.flatnonzero(allowed & self.archive.wants(cells))
         if not len(candidates):
-            return np.zeros_like(lost)
+            return np.zeros_like(played.lost)
         row = int(candidates[progress[candidates].argmax()])
         return self._take(game, row, int(cells[row]), float(progress[row]))
 

@@ -4,9 +4,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import torch
-from pydantic import ValidationError
 
-from emurl_core.artifacts import Artifact, ArtifactError
+from emurl_core.artifacts import Artifact, ArtifactError, load_model
 from emurl_core.tokenizer.configuration import TokenizerConfig
 from emurl_core.tokenizer.frame_encoder import FrameEncoder
 from emurl_core.tokenizer.model import Tokenizer, codebook_sha256
@@ -35,21 +34,18 @@ def encoder_tensors(tokenizer: Tokenizer) -> dict[str, torch.Tensor]:
 def _load(
     model: Callable[[TokenizerConfig], _Model], file: str, artifact: Artifact, device: torch.device | str
 ) -> _Model:
-    weights = artifact.expect("tokenizer").tensors(file)
-    try:
-        tokenizer = model(TokenizerConfig.model_validate(artifact.config))
-        tokenizer.load_state_dict(weights)
-    except (RuntimeError, ValidationError) as error:
-        raise ArtifactError(
-            f"{artifact.id} does not fit this code: found {' '.join(str(error).split())}; expected the weights that its "
-            "config describes: train the tokenizer again"
-        ) from error
+    tokenizer = load_model(
+        artifact.expect("tokenizer"),
+        lambda: model(TokenizerConfig.model_validate(artifact.config)),
+        "train the tokenizer again",
+        device,
+        file,
+    )
     found, expected = codebook_sha256(tokenizer), artifact.facts.get("codebook_sha256")
     if found != expected:
         raise ArtifactError(
             f"{artifact.id}: found the codebook {found}, expected {expected}; train the tokenizer again"
         )
-    tokenizer.to(device).eval().requires_grad_(False)
     return tokenizer
 
 

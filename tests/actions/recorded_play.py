@@ -1,6 +1,7 @@
 """Recordings of the embedded game whose buttons are known, as real video files with the truth beside them."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emurl_core.actions import (
-    InverseDynamicsConfig,
-)
+from emurl_core.actions import InverseDynamicsConfig, read_labels
+from emurl_core.actions.classes import NONE
+from emurl_core.actions.labels import FILE, SCHEMA
 from emurl_core.actions.thumbs import RandomThumbs
-from emurl_core.artifacts import Artifact, ArtifactStore, file_sha256
+from emurl_core.artifacts import Artifact, ArtifactStore, Input, file_sha256
+from emurl_core.evaluation.label_truth import true_classes
 from emurl_core.frames import DatasetConfig
 from emurl_core.frames.manifest import split_of
 from emurl_core.game import Emulator, GameConfig, open_game
@@ -23,7 +25,8 @@ from emurl_core.sources.links import VideoLink
 from emurl_core.stage import StageContext
 from emurl_core.synthetic import playthrough as playthroughs
 from emurl_core.synthetic.playthrough import Playthrough, Replay
-from emurl_core.synthetic.truth import SCHEMA, truth_paths
+from emurl_core.synthetic.truth import SCHEMA as TRUTH_SCHEMA
+from emurl_core.synthetic.truth import read_truth, truth_paths
 
 FPS = 30
 SECONDS = 11
@@ -75,6 +78,34 @@ def publish_video(context: StageContext, link: VideoLink, seed: int) -> tuple[Ar
     return context.store.get("video", f"seed{seed}", link.video_id), held
 
 
+def relabelled(
+    recorded: Recorded,
+    clips: Artifact,
+    labels: Artifact,
+    version: str,
+    change: Callable[[np.ndarray], np.ndarray],
+) -> Artifact:
+    """Labels made of what was really held (a tiny inverse-dynamics model names nothing but none), changed by `change`."""
+    tables = []
+    for one in read_labels(labels, clips, recorded.store):
+        true = change(true_classes(read_truth(recorded.store.home, one.clip.video_id), one))
+        n = len(true)
+        columns = [
+            pa.repeat(one.clip.video_id, n),
+            np.arange(n),
+            one.clip.pts_s,
+            np.where(true < 0, NONE, true),
+            np.ones(n),
+        ]
+        tables.append(
+            pa.table([pa.array(c).cast(f.type) for c, f in zip(columns, SCHEMA, strict=True)], SCHEMA)
+        )
+    inputs = [Input("clips", clips)]
+    with recorded.store.draft("action_labels", version, config={}, code_version="1", inputs=inputs) as draft:
+        pq.write_table(pa.concat_tables(tables), draft.path / FILE)
+    return recorded.store.get("action_labels", version)
+
+
 def _play(seed: int) -> np.ndarray:
     """Buttons held in each emulator frame: the way to the first room, then thumbs."""
     thumbs = RandomThumbs(np.random.default_rng(seed))
@@ -114,7 +145,8 @@ def _write_truth(home: Path, video_id: str, held: np.ndarray, emulated: list[int
     playthroughs.save(play, paths["npz"])
     paths["json"].write_text(json.dumps({}))
     rows = [
-        dict.fromkeys(SCHEMA.names) | {"frame": i, "pts_s": i / FPS, "scene": 0, "emulator_frame": frame}
+        dict.fromkeys(TRUTH_SCHEMA.names)
+        | {"frame": i, "pts_s": i / FPS, "scene": 0, "emulator_frame": frame}
         for i, frame in enumerate(emulated)
     ]
-    pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), paths["parquet"])
+    pq.write_table(pa.Table.from_pylist(rows, schema=TRUTH_SCHEMA), paths["parquet"])

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from policy_inputs import DYNAMICS, REWARD, TOKENIZER
+from recorded_play import relabelled
 
 from emurl_core.actions import CloningConfig, clone_policy, read_labels
 from emurl_core.actions.classes import NONE
@@ -52,32 +53,7 @@ def models(recorded) -> tuple[Artifact, Artifact, Artifact]:
 @pytest.fixture(scope="module")
 def truly_labelled(recorded, clips, labels) -> Artifact:
     """The clips labelled with what was really held: a tiny inverse-dynamics model names nothing but none."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from emurl_core.actions.labels import FILE, SCHEMA
-    from emurl_core.artifacts import Input
-    from emurl_core.evaluation.label_truth import true_classes
-    from emurl_core.synthetic.truth import read_truth
-
-    tables = []
-    for one in read_labels(labels, clips, recorded.store):
-        true = true_classes(read_truth(recorded.store.home, one.clip.video_id), one)
-        n = len(true)
-        columns = [
-            pa.repeat(one.clip.video_id, n),
-            np.arange(n),
-            one.clip.pts_s,
-            np.where(true < 0, NONE, true),
-            np.ones(n),
-        ]
-        tables.append(
-            pa.table([pa.array(c).cast(f.type) for c, f in zip(columns, SCHEMA, strict=True)], SCHEMA)
-        )
-    inputs = [Input("clips", clips)]
-    with recorded.store.draft("action_labels", "true", config={}, code_version="1", inputs=inputs) as draft:
-        pq.write_table(pa.concat_tables(tables), draft.path / FILE)
-    return recorded.store.get("action_labels", "true")
+    return relabelled(recorded, clips, labels, "true", lambda true: true)
 
 
 @pytest.fixture(scope="module")

@@ -4,17 +4,17 @@ import dataclasses
 import shutil
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from recorded_play import relabelled
 
 from emurl_core.actions import LabelsConfig, label_actions, load_inverse_dynamics, read_labels
 from emurl_core.actions.classes import NONE
 from emurl_core.actions.clip_reader import open_clips
 from emurl_core.actions.labels import FILE, SCHEMA
 from emurl_core.actions.reading_actions import read_actions
-from emurl_core.artifacts import Artifact, ArtifactError, ArtifactStore, Input
+from emurl_core.artifacts import Artifact, ArtifactError, ArtifactStore
 from emurl_core.evaluation import LabelTruthConfig, measure_label_truth
 from emurl_core.evaluation.label_truth import true_classes
 from emurl_core.synthetic.truth import read_truth
@@ -68,11 +68,11 @@ def test_the_truth_is_what_was_held_when_the_frame_was_shown(recorded, clips, la
 def test_labels_are_judged_split_by_split_beside_baselines(recorded, clips, labels):
     honest = measure_label_truth(labels, clips, LabelTruthConfig(), recorded.context)
     assert {f"{s}/accuracy" for s in ("train", "validation", "test")} <= honest.metrics.keys()
-    perfect = _relabelled(recorded, clips, labels, "perfect", lambda true: true)
+    perfect = relabelled(recorded, clips, labels, "perfect", lambda true: true)
     found = measure_label_truth(perfect, clips, LabelTruthConfig(), recorded.context).metrics
     assert found["test/accuracy"] == found["test/pressed_accuracy"] == found["test/sure_precision"] == 1
     assert found["test/still_accuracy"] < 1
-    late = _relabelled(recorded, clips, labels, "late", lambda true: np.roll(true, 1))
+    late = relabelled(recorded, clips, labels, "late", lambda true: np.roll(true, 1))
     found = measure_label_truth(late, clips, LabelTruthConfig(), recorded.context).metrics
     assert found["test/pressed_accuracy"] < 0.9
     assert found["test/sure_precision_nearby"] > found["test/sure_precision"]
@@ -92,24 +92,3 @@ def _with_facts(artifact: Artifact, **facts: object) -> Artifact:
     return dataclasses.replace(
         artifact, version=artifact.version, record={**artifact.record, "facts": {**artifact.facts, **facts}}
     )
-
-
-def _relabelled(recorded, clips, labels, version, change) -> Artifact:
-    tables = []
-    for one in read_labels(labels, clips, recorded.store):
-        true = change(true_classes(read_truth(recorded.store.home, one.clip.video_id), one))
-        n = len(true)
-        columns = [
-            pa.repeat(one.clip.video_id, n),
-            np.arange(n),
-            one.clip.pts_s,
-            np.where(true < 0, NONE, true),
-            np.ones(n),
-        ]
-        tables.append(
-            pa.table([pa.array(c).cast(f.type) for c, f in zip(columns, SCHEMA, strict=True)], SCHEMA)
-        )
-    inputs = [Input("clips", clips)]
-    with recorded.store.draft("action_labels", version, config={}, code_version="1", inputs=inputs) as draft:
-        pq.write_table(pa.concat_tables(tables), draft.path / FILE)
-    return recorded.store.get("action_labels", version)

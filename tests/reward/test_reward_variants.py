@@ -176,7 +176,7 @@ def test_a_model_of_older_code_is_refused_with_what_to_do(context: StageContext,
     weights = {name.removeprefix("members.0."): t for name, t in model.tensors().items()}
     with context.store.draft("reward_model", "older", config=config, code_version="2") as draft:
         draft.save_tensors(weights)
-    with pytest.raises(ArtifactError, match=r"made by reward code 2.*build it again") as caught:
+    with pytest.raises(ArtifactError, match=r"made by reward_model code 2.*build it again") as caught:
         load_reward(context.store.get("reward_model"), CPU)
     assert "weights missing" in str(caught.value)
     with context.store.draft(

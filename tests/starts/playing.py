@@ -7,6 +7,7 @@ import numpy as np
 from emurl_core.game import GameConfig, VectorGame, open_game
 from emurl_core.screen import Button
 from emurl_core.starts import FromArchive, StartLibrary
+from emurl_core.starts.beginnings import Played
 from emurl_core.starts.publishing import publish
 
 GAME = GameConfig()
@@ -33,7 +34,9 @@ class Play:
             frames = self.game.step(actions)
             lost = self.game.restarted.copy()
             progress = self.progress(frames)
-            late = self.starts.step(self.game, actions, tokens_of(frames), progress, np.ones(len(lost)), lost)
+            late = self.starts.step(
+                self.game, Played(actions, tokens_of(frames), progress, np.ones(len(lost)), lost)
+            )
             lost |= late
             self.age += 1
             ended = lost | (self.age >= self._episode_steps)

@@ -8,6 +8,7 @@ from playing import GAME, ROM, Play, beginnings, library_of
 
 from emurl_core.game import VectorGame
 from emurl_core.starts import FromArchive, FromPowerOn, StartLibrary, verify
+from emurl_core.starts.beginnings import Played
 from emurl_core.starts.cells import band_of
 from emurl_core.starts.ways import POWER_ON
 
@@ -68,7 +69,7 @@ class Walk:
         tokens = np.tile(game.place[:, None], (1, 90)).astype(np.int16)
         lost = np.zeros(game.envs, bool) if lost is None else lost
         return self.starts.step(
-            game, np.ones(game.envs, np.int64), tokens, self.progress, np.full(game.envs, worth), lost
+            game, Played(np.ones(game.envs, np.int64), tokens, self.progress, np.full(game.envs, worth), lost)
         )
 
     def end(self) -> None:

@@ -54,13 +54,6 @@ class Canvas:
                 for dx in range(thick):
                     self.dot(x + dx, y + dy, shade)
 
-    def speckle(self, found: int, shade: int, every: int = 2) -> None:
-        """Dither: every so many pixels of one shade (on a diagonal grid) become another."""
-        for y, row in enumerate(self.rows):
-            for x, value in enumerate(row):
-                if value == found and (x + y * (every - 1)) % every == 0 and y % 2 == 0:
-                    row[x] = shade
-
     def mirror(self) -> None:
         """The left half, mirrored, becomes the right half."""
         for row in self.rows:

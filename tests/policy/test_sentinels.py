@@ -99,6 +99,16 @@ def test_a_training_without_a_signal_is_stopped_by_its_entropy_and_says_so(
         assert torch.equal(weights, again.state_dict()[name]), name
 
 
+def test_a_training_too_short_for_any_sentinel_says_so(context: StageContext, tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"iterations": 1, "patience": 2})
+    network, collector = corridor(ToyGame(config.envs), config)
+    with pytest.warns(UserWarning, match="patience=2 of iterations=1.* no sentinel can fire"):
+        learn(network, collector, config, context, tmp_path, CPU)
+    assert not PolicyConfig(iterations=1, patience=2).watched
+    assert not PolicyConfig(sentinels=False).watched
+    assert PolicyConfig(iterations=2, patience=2).watched
+
+
 def test_a_training_that_learns_is_left_alone(context: StageContext, tmp_path: Path) -> None:
     # A corridor's values are learnt last: the critic's alarm is silent, the others are not.
     config = CONFIG.model_copy(update={"patience": 3, "least_explained_variance": -1e9})

@@ -33,7 +33,7 @@ def assets(profile: Profile) -> list[Any]:
     )
     def clips(work: Work, config: ClipsConfig) -> Artifact:
         """The videos of the dataset once more, at a rate that shows single presses of buttons."""
-        return cut_clips(work.upstream("frame_dataset"), config, work.context)
+        return cut_clips(work.upstream("frame_dataset"), config, work.context, profile.download)
 
     @stage_asset(
         profile.inverse_dynamics,

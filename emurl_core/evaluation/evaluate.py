@@ -20,7 +20,7 @@ from emurl_core.policy import Policy, load_policy, require_same_game
 from emurl_core.runtime import pick_device, track
 from emurl_core.stage import StageContext
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 KIND = "evaluation"
 
 
@@ -56,7 +56,8 @@ def evaluate(policy: Artifact, config: EvaluationConfig, game: GameConfig, conte
     if (existing := context.store.reuse(KIND, version)) is not None:
         return existing
     trained = load_policy(policy, context.store, pick_device(context.runtime))
-    seeds = np.random.default_rng(config.seed).integers(2**32, size=config.episodes).tolist()
+    # Apart from those of the training, whose first episodes would else be among them.
+    seeds = np.random.default_rng((config.seed, 1)).integers(2**32, size=config.episodes).tolist()
     groups: dict[str, list[Episode]] = {}
     with VectorGame(game, config.episodes, config.workers) as emulators:
         for turn in track(len(config.players), "evaluation"):

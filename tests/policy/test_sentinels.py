@@ -59,7 +59,8 @@ def test_what_was_not_measured_neither_alarms_nor_calms():
     unmeasured = {k: v for k, v in HEALTHY.items() if k != "opening_left_share"}
     stops = [watchmen.look(r, network, i) for i, r in enumerate([ill, unmeasured, ill, unmeasured, ill], 1)]
     assert [s is not None for s in stops] == [False, False, False, False, True]
-    assert stops[-1].kept == 0
+    assert stops[-1].kept == 0, "who was ill when last measured is not healthy for not being measured"
+    assert "3 iterations in a row that measured it" in stops[-1].reason
     assert "no iteration was healthy" in stops[-1].reason
 
 

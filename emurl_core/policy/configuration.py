@@ -126,7 +126,9 @@ class PolicyConfig(StageConfig):
     highest_trapped: float = Field(0.8, ge=0, le=1)
     """Share of the steps in play that shows the same few frames over and over."""
     least_opening_left: float = Field(0.1, ge=0, le=1)
-    """Share of the episodes from power-on that get past their first frames, by learned progress."""
+    """Share of the episodes from power-on that get out of the opening."""
+    opening_left: float = Field(0.25, gt=0, le=1)
+    """Share of an episode's last 64 steps that must show frames which its first 64 did not, to count as out of the opening."""
 
     cached_frames: int = Field(65_536, ge=1)
     """Distinct frames whose tokens and progress are remembered, so that what repeats is not computed again."""

@@ -54,7 +54,7 @@ class Collector:
             game.envs, config.gamma, config.reward_clip, config.normalise_rewards
         )
         self.tally = Tally(game.envs)
-        self.ruts = Ruts(game.envs)
+        self.ruts = Ruts(game.envs, config.opening_left)
         self.starts = config.beginnings()
 
     def begin(self) -> None:
@@ -86,7 +86,7 @@ class Collector:
             late = self.starts.step(self.game, actions, seen.tokens, self.reward.progress, seen.worth, lost)
             # Lost after the frame was seen: what the episode is still owed goes with it.
             cut, lost = cut | late, lost | late
-            self.ruts.step(seen.tokens, self.reward.progress)
+            self.ruts.step(seen.tokens)
             self.tally.paid(gains, self.reward.progress, seen.worth)
             self.memory.see(seen.tokens, actions, hidden)
             steps.append(
@@ -173,5 +173,5 @@ class Collector:
         self.memory.start(seen.tokens, rows)
         self.reward.start(self.watch.start(seen.progress, rows), rows, seen.worth)
         self.tally.start(rows, self.reward.progress, self.starts.at_power_on)
-        self.ruts.start(rows, self.reward.progress, self.starts.at_power_on)
+        self.ruts.start(rows, self.starts.at_power_on)
         return thrown_back

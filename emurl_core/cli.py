@@ -86,7 +86,7 @@ def _subcommands(profile: Profile) -> Any:
         ),
         "reward-truth": c.RewardTruth(profile.reward_truth, profile.game, profile.runtime),
         "ood": c.Ood(profile.ood, profile.game, profile.runtime),
-        "clips": c.Clips(profile.clips),
+        "clips": c.Clips(profile.clips, profile.download),
         "inverse-dynamics": c.InverseDynamics(profile.inverse_dynamics, profile.game, profile.runtime),
         "label-actions": c.LabelActions(profile.action_labels, profile.runtime),
         "label-truth": c.LabelTruth(profile.label_truth),

@@ -10,6 +10,11 @@ def test_every_packaged_profile_loads(name):
     assert isinstance(load_profile(name), Profile)
 
 
+@pytest.mark.parametrize("name", sorted(p.stem for p in PACKAGED.glob("*.toml")))
+def test_trainings_of_packaged_profiles_are_watched(name):
+    assert load_profile(name).policy.watched
+
+
 def test_the_full_profile_has_the_numbers_of_the_design():
     full = load_profile("full")
     assert (full.tokenizer.codes, full.tokenizer.width) == (512, 192)

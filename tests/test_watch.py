@@ -165,7 +165,7 @@ def test_what_is_watched_is_the_episode_that_an_evaluation_plays(
         room.order("step")
         seen.append(viewer.until(lambda m, step=step: m["step"] == step))
     viewer.close()
-    seed = int(np.random.default_rng(0).integers(2**32, size=5)[0])
+    seed = int(np.random.default_rng((0, 1)).integers(2**32, size=5)[0])
     assert seen[0]["seed"] == seed
     agent = trained.agent([seed])
     with VectorGame(GAME, 1) as game:
@@ -303,7 +303,7 @@ def test_restart_begins_the_next_seed_and_greedy_presses_the_likeliest(make_room
     room.order("greedy")
     room.order("restart")
     message = viewer.until(lambda m: m["episode"] == 2)
-    seeds = np.random.default_rng(0).integers(2**32, size=2).tolist()
+    seeds = np.random.default_rng((0, 1)).integers(2**32, size=2).tolist()
     assert message["seed"] == seeds[1]
     assert message["curve"]["start"] == 0
     for step in range(1, 8):
@@ -352,6 +352,52 @@ def test_orders_from_elsewhere_are_refused(make_room) -> None:
     assert room.ask("OPTIONS", "/order")[0] == 501
     assert room.ask("POST", "/order", body, Origin=f"http://{own}", **{TOKEN_HEADER: token})[0] == 200
     assert room.controls.paused
+
+
+@pytest.fixture
+def quiet_server() -> Iterator[WatchServer]:
+    server = WatchServer(("127.0.0.1", 0), Controls(), Board())
+    server.board.show(np.zeros((144, 160), np.uint8), {})
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_the_stream_is_shown_to_our_own_page_only(quiet_server: WatchServer) -> None:
+    port = quiet_server.server_address[1]
+    foreign = [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ]
+    ours: list[dict[str, str]] = [
+        {},
+        {"Sec-Fetch-Site": "same-origin"},
+        {"Origin": f"http://127.0.0.1:{port}", "Sec-Fetch-Site": "same-origin"},
+    ]
+    for headers, expected in [*((h, 403) for h in foreign), *((h, 200) for h in ours)]:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection.request("GET", "/stream", headers=headers)
+        assert connection.getresponse().status == expected, headers
+        connection.close()
+
+
+def test_who_orders_is_told_that_the_connection_ends(quiet_server: WatchServer) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", quiet_server.server_address[1], timeout=20)
+    for do in ("faster", "slower"):
+        connection.request("POST", "/order", json.dumps({"do": do}), {TOKEN_HEADER: quiet_server.token})
+        answer = connection.getresponse()
+        assert answer.status == 200
+        assert answer.getheader("Connection") == "close"
+        answer.read()
+    connection.request("GET", "/")
+    answer = connection.getresponse()
+    assert answer.getheader("Connection") is None, "a page may be asked for again on the same one"
+    connection.close()
 
 
 @pytest.mark.parametrize(

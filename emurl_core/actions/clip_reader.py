@@ -65,6 +65,12 @@ def open_clips(clips: Artifact, store: ArtifactStore) -> list[Clip]:
     return found
 
 
+def is_slower(clip: Artifact, frames_per_second: float) -> bool:
+    """Whether a video has so few frames a second that hardly one of its clip follows another."""
+    pts_s = pq.read_table(clip.path / INDEX_FILE, columns=["pts_s"])["pts_s"].to_numpy()
+    return len(pts_s) > 1 and bool(np.median(np.diff(pts_s)) > _GAP / frames_per_second)
+
+
 def stretches_of(
     pts_s: np.ndarray, segment: np.ndarray | Sequence[int], interval_s: float
 ) -> tuple[tuple[int, int], ...]:

@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import Field
 from threadpoolctl import threadpool_limits
 
-from emurl_core.actions.clip_reader import CLIP, KIND
+from emurl_core.actions.clip_reader import CLIP, KIND, is_slower
 from emurl_core.artifacts import Artifact, ArtifactError, ArtifactStore, Input, version_of
 from emurl_core.configuration import StageConfig
 from emurl_core.frames.dataset import FrameDataset
@@ -24,10 +24,14 @@ from emurl_core.frames.extract import video_file
 from emurl_core.frames.locate import judge_rect
 from emurl_core.frames.manifest import SPLITS, ManifestRow
 from emurl_core.frames.rectangle import Rect, Segment
+from emurl_core.frames.retention import let_go
 from emurl_core.frames.scene import Scene, Verdict
 from emurl_core.frames.screens import read_screens
 from emurl_core.frames.store import FRAMES_FILE, FrameWriter
 from emurl_core.runtime import track
+from emurl_core.sources.download import fetch_again
+from emurl_core.sources.download_configuration import DownloadConfig
+from emurl_core.sources.registry import FetchError
 from emurl_core.stage import StageContext
 
 CODE_VERSION = "1"
@@ -50,64 +54,74 @@ class ClipsConfig(StageConfig):
     """Videos cut side by side."""
 
 
-def cut_clips(dataset: Artifact, config: ClipsConfig, context: StageContext) -> Artifact:
+def cut_clips(
+    dataset: Artifact, config: ClipsConfig, context: StageContext, download: DownloadConfig | None = None
+) -> Artifact:
     """Cut the videos of a `frame_dataset` at the configured rate. Each keeps the split of its speedrun.
 
-    Videos whose file was let go are left out; `facts["missing"]` names them.
+    Args:
+        download: how a video is fetched again whose file was let go before it was cut.
+
+    Videos are left out that cannot be had again (`facts["missing"]` names them), and those with fewer frames a second than asked
+    for (`facts["too_slow"]`): no frame of theirs follows another.
 
     Raises:
-        ArtifactError: no training video has a file any more, or the disk is full.
+        ArtifactError: no training video is left, or the disk is full.
         VideoError: a video cannot be decoded.
     """
     rows = _chosen(FrameDataset.open(dataset, context.store).manifest, config)
-    here = [(row, *_sources(row, context.store)) for row in rows]
-    missing = [row.video_id for row, _, video in here if not video_file(video).is_file()]
-    here = [(row, frames, video) for row, frames, video in here if row.video_id not in missing]
-    _require_training_videos([row for row, _, _ in here], missing)
-    inputs = [Input("dataset", dataset)]
-    version = version_of(
-        config.model_dump(mode="json", exclude={"workers"}), CODE_VERSION, inputs, json.dumps(missing)
-    )
-    existing = context.store.reuse(KIND, version)
-    if existing is not None and _all_here(existing, context.store):
-        return existing
+    sources = [_sources(row, context.store) for row in rows]
     with (
         threadpool_limits(limits=1, user_api="blas"),  # for the reason given in `screen_finder`
         ThreadPoolExecutor(config.workers) as pool,
     ):
-        waiting = [pool.submit(_cut, frames, video, config, context) for _, frames, video in here]
+        waiting = [
+            pool.submit(_cut, *source, config, download or DownloadConfig(), context) for source in sources
+        ]
         try:
-            cut = [waiting[i].result() for i in track(len(waiting), "clips")]
+            tried = [waiting[i].result() for i in track(len(waiting), "clips")]
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+    pairs = list(zip(rows, tried, strict=True))
+    missing = [row.video_id for row, clip in pairs if clip is None]
+    too_slow = [
+        row.video_id for row, clip in pairs if clip is not None and is_slower(clip, config.frames_per_second)
+    ]
+    if too_slow:
+        _log.warning(
+            "left out for having fewer than clips.frames_per_second = %g frames a second: %s",
+            config.frames_per_second, ", ".join(too_slow),
+        )  # fmt: skip
+    here = [(row, clip) for row, clip in pairs if clip is not None and row.video_id not in too_slow]
+    _require_training_videos([row for row, _ in here], missing, too_slow, config)
+    inputs = [Input("dataset", dataset)]
+    settings = config.model_dump(mode="json", exclude={"workers"})
+    version = version_of(settings, CODE_VERSION, inputs, json.dumps([*missing, *too_slow]))
+    if (existing := context.store.reuse(KIND, version)) is not None:
+        return existing
+    cut = [clip for _, clip in here]
     inputs += [Input("clip", clip) for clip in cut]
     with context.store.draft(KIND, version, config=config, code_version=CODE_VERSION, inputs=inputs) as draft:
         listed = [
             {"split": row.split, "run_id": row.run_id, "video_id": row.video_id, "clip": clip.version}
-            for (row, _, _), clip in zip(here, cut, strict=True)
+            for row, clip in here
         ]
         (draft.path / "clips.json").write_text(json.dumps(listed, indent=1))
         draft.facts |= {
             "frames_per_second": config.frames_per_second,
             "missing": missing,
+            "too_slow": too_slow,
             "game": next((str(c.facts["game"]) for c in cut if "game" in c.facts), ""),
         }
         for split in SPLITS:
-            of_split = [c for (row, _, _), c in zip(here, cut, strict=True) if row.split == split]
+            of_split = [clip for row, clip in here if row.split == split]
             draft.facts |= {
                 f"{split}_videos": len(of_split),
                 f"{split}_frames": sum(int(c.facts["kept"]) for c in of_split),
             }
         draft.metrics["still_share"] = float(np.mean([c.metrics["still_share"] for c in cut]))
     return context.store.get(KIND, version)
-
-
-def _all_here(clips: Artifact, store: ArtifactStore) -> bool:
-    """Whether none of the clips was deleted with its video."""
-    listed = json.loads((clips.path / "clips.json").read_text())
-    found = [store.find(CLIP, row["clip"], row["video_id"]) for row in listed]
-    return all(clip is not None and clip.has(FRAMES_FILE) for clip in found)
 
 
 def _chosen(rows: Sequence[ManifestRow], config: ClipsConfig) -> list[ManifestRow]:
@@ -130,16 +144,21 @@ def _sources(row: ManifestRow, store: ArtifactStore) -> tuple[Artifact, Artifact
     return frames, store.get("video", video.rpartition("@")[2], row.video_id)
 
 
-def _require_training_videos(rows: Sequence[ManifestRow], missing: Sequence[str]) -> None:
+def _require_training_videos(
+    rows: Sequence[ManifestRow], missing: Sequence[str], too_slow: Sequence[str], config: ClipsConfig
+) -> None:
     if not any(row.split == "train" for row in rows):
         raise ArtifactError(
-            f"found no training video whose file is still there ({len(missing)} were let go after extraction), expected at least "
-            "one: actions are read off the videos themselves, so download them with download.keep_videos on"
+            f"found no training video to cut: of {len(missing)} videos the file was let go and could not be fetched again, "
+            f"{len(too_slow)} have fewer than {config.frames_per_second:g} frames a second; expected at least one: see the log for "
+            "why they cannot be fetched, lower clips.frames_per_second, or bring other videos"
         )
 
 
-def _cut(frames: Artifact, video: Artifact, config: ClipsConfig, context: StageContext) -> Artifact:
-    """One video's clip."""
+def _cut(
+    frames: Artifact, video: Artifact, config: ClipsConfig, download: DownloadConfig, context: StageContext
+) -> Artifact | None:
+    """One video's clip; None where its file was let go and cannot be had again."""
     video_id = frames.partition or frames.version
     inputs = [Input("frames", frames), Input("video", video)]
     settings = {
@@ -150,6 +169,11 @@ def _cut(frames: Artifact, video: Artifact, config: ClipsConfig, context: StageC
     existing = context.store.reuse(CLIP, version, video_id)
     if existing is not None and existing.has(FRAMES_FILE):
         return existing
+    let_go_again = False
+    if not video_file(video).is_file():
+        if not _fetched_again(video, download, context):
+            return None
+        let_go_again = not download.keep_videos
     with context.store.draft(
         CLIP, version, config=settings, code_version=CODE_VERSION, inputs=inputs, partition=video_id
     ) as draft:
@@ -163,7 +187,39 @@ def _cut(frames: Artifact, video: Artifact, config: ClipsConfig, context: StageC
         draft.facts |= {"kept": len(writer.kept), "dropped": len(writer.dropped)}
         draft.facts["frames_sha256"] = writer.digest.hexdigest()
         draft.metrics["still_share"] = float((hashes[1:] == hashes[:-1]).mean()) if len(hashes) > 1 else 0.0
+    if let_go_again:
+        let_go(video)
     return context.store.get(CLIP, version, video_id)
+
+
+def _fetched_again(video: Artifact, download: DownloadConfig, context: StageContext) -> bool:
+    """Put the file of a video back that was let go. False, and why in the log, where it cannot be had or is another one now."""
+    video_id = video.partition or video.version
+    _log.warning(
+        "%s: its file was let go after extraction; clips are cut from it, so it is fetched again", video_id
+    )
+    runs = context.store.find("speedrun_runs")
+    if runs is None:
+        _log.warning("%s: found no table of speedruns to fetch it by; left out", video_id)
+        return False
+    try:
+        again = fetch_again(video_id, runs, download, context)
+    except ArtifactError:
+        raise  # The disk is full.
+    except FetchError as error:
+        if error.outcome == "interrupted":
+            raise
+        _log.warning("%s: left out: %s", video_id, error)
+        return False
+    except ValueError as error:
+        _log.warning("%s: left out: %s", video_id, error)
+        return False
+    if again.id != video.id:
+        # Where its screen is was found in the other one.
+        _log.warning("%s: left out: it changed since, is %s now and was %s", video_id, again.id, video.id)
+        if not download.keep_videos:
+            let_go(again)
+    return again.id == video.id
 
 
 def _cut_segment(

@@ -5,7 +5,7 @@ It reads pixels, not tokens: a few pixels of motion tell a direction (`motion`).
 """
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import nn
 from torch.nn.functional import cross_entropy
 
@@ -28,7 +28,7 @@ class InverseDynamicsConfig(RolloutConfig, FitConfig):
     validate_every: int = Field(500, ge=0)
     """Steps between two looks at held-out rollouts; 0 never looks and keeps the last weights."""
     window_frames: int = Field(32, ge=4)
-    """Consecutive frames that are learnt from together."""
+    """Consecutive frames that are learnt from together; fewer than `session_frames`."""
     channels: int = Field(64, ge=1)
     """Channels of the two convolutions over the grid."""
     width: int = Field(128, ge=1)
@@ -41,6 +41,15 @@ class InverseDynamicsConfig(RolloutConfig, FitConfig):
     """The model passes its gate when its accuracy on held-out rollouts is above the best baseline's by this much …"""
     gate_pressed_gain: float = Field(0.05, ge=-1, le=1)
     """… and, over the frames on which a button is held, by this much. Many presses of random play change nothing: none can name those."""
+
+    @model_validator(mode="after")
+    def _sessions_hold_a_window(self) -> "InverseDynamicsConfig":
+        if self.window_frames >= self.session_frames:
+            raise ValueError(
+                f"found window_frames={self.window_frames}, expected fewer than session_frames={self.session_frames}: between so many "
+                "frames lies one interval less; lower it, or raise session_frames"
+            )
+        return self
 
 
 class InverseDynamics(Trainable):

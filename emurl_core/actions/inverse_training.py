@@ -17,7 +17,7 @@ from emurl_core.runtime import pick_device, seed_everything
 from emurl_core.stage import StageContext
 from emurl_core.training import Demand, fit, verdict
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 KIND = "inverse_dynamics"
 _VALIDATED_SESSIONS = 8
 
@@ -30,7 +30,7 @@ def train_inverse_dynamics(
     Args:
         clips: whose rate of frames is sampled; nothing else of them is looked at.
 
-    The artifact holds the best weights by held-out loss. `facts["gate_passed"]` says whether it reaches its gate; one that does
+    The artifact holds the best weights by the loss on some of the sessions held out; what it is judged by are the others. `facts["gate_passed"]` says whether it reaches its gate; one that does
     not is published all the same.
 
     Raises:
@@ -51,8 +51,7 @@ def train_inverse_dynamics(
         motion = motion_table(rollouts, config.noise, config.seed, work)
     seed_everything(config.seed)
     model = InverseDynamics(config)
-    judged = np.flatnonzero(rollouts.held_out)
-    tuned = judged[:: -(-len(judged) // _VALIDATED_SESSIONS)]
+    tuned, judged = split_held_out(np.flatnonzero(rollouts.held_out))
     result = fit(
         model,
         WindowBatches(rollouts, motion, config.window_frames, config.batch_size, config.seed),
@@ -84,6 +83,13 @@ def train_inverse_dynamics(
             ),
         }  # fmt: skip
     return context.store.get(KIND, version)
+
+
+def split_held_out(sessions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Held-out sessions `(S,) int` that weights are chosen by, evenly over them, and the others, that they are judged on."""
+    every = max(2, -(-len(sessions) // _VALIDATED_SESSIONS))
+    chosen = np.arange(len(sessions)) % every == 0
+    return sessions[chosen], sessions[~chosen]
 
 
 def load_inverse_dynamics(artifact: Artifact, device: torch.device | str = "cpu") -> InverseDynamics:

@@ -37,8 +37,8 @@ class RolloutConfig(StageConfig):
 
     rollout_sessions: int = Field(600, ge=2)
     """Sessions of emulator play that the model learns from."""
-    held_out_sessions: int = Field(60, ge=1)
-    """Further sessions that it is judged on."""
+    held_out_sessions: int = Field(60, ge=2)
+    """Further sessions: the best weights are chosen by a few of them, and judged on the others."""
     session_frames: int = Field(300, ge=16)
     """Sampled frames of a session."""
 

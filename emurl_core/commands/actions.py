@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+import tyro
+
 from emurl_core.actions import (
     ClipsConfig,
     CloningConfig,
@@ -18,6 +20,7 @@ from emurl_core.commands.command import FLAT, Command, say
 from emurl_core.evaluation import LabelTruthConfig, measure_label_truth
 from emurl_core.game import GameConfig
 from emurl_core.runtime import RuntimeConfig
+from emurl_core.sources.download_configuration import DownloadConfig
 from emurl_core.stage import StageContext
 
 
@@ -26,9 +29,11 @@ class Clips(Command):
     """Cut the videos of the current dataset once more, at a rate that shows single presses of buttons."""
 
     config: Annotated[ClipsConfig, FLAT]
+    download: Annotated[DownloadConfig, tyro.conf.Suppress]
 
     def run(self, store: ArtifactStore) -> int:
-        return say(cut_clips(store.get("frame_dataset"), self.config, StageContext(store)))
+        context = StageContext(store)
+        return say(cut_clips(store.get("frame_dataset"), self.config, context, self.download))
 
 
 @dataclass(frozen=True)

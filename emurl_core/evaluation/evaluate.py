@@ -133,7 +133,8 @@ class _Company:
         """One episode for each state; from power-on, as many as configured, where there is none."""
         config, sight = self._config, self.policy.sight
         count = len(states) or config.episodes
-        seeds = np.random.default_rng(config.seed).integers(2**32, size=count).tolist()
+        # Apart from those of the training, whose first episodes would else be among them.
+        seeds = np.random.default_rng((config.seed, 1)).integers(2**32, size=count).tolist()
         names = [*config.players, *self._earlier]
         if states and self._opened.game.name not in MID_GAME:
             names = [name for name in names if name != "scripted"]

@@ -3,9 +3,10 @@
 Synthetic videos come with the buttons that were held in each emulator frame (`emurl_core.synthetic.truth`); real ones do not.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from pydantic import Field
 
 from emurl_core.actions.accuracy import label_metrics
 from emurl_core.actions.classes import NONE, class_of
@@ -17,15 +18,16 @@ from emurl_core.screen import BUTTON_NAMES
 from emurl_core.stage import StageContext
 from emurl_core.synthetic.truth import Truth, read_truth
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 KIND = "label_truth"
 
 
 class LabelTruthConfig(StageConfig):
     """Which labels are held against the truth."""
 
-    sure: float = 0.8
-    """Labels of at least this confidence are judged apart: those are what a policy is cloned from."""
+    sure: float = Field(0.5, ge=0, le=1)
+    """Presses of at least this confidence are judged apart. A policy is cloned from presses whose surest label is sure enough
+    (`warm_start.sure`); here each label of a press is judged by itself."""
 
 
 def measure_label_truth(
@@ -73,12 +75,22 @@ def true_classes(truth: Truth, one: Labelled) -> np.ndarray:
     return found
 
 
+def nearby(true: np.ndarray, stretches: Sequence[tuple[int, int]]) -> np.ndarray:
+    """`(N,) int64 -> (3, N) int64`: the class of each interval, of the next and of the last one; -1 beyond the ends of a stretch."""
+    found = np.stack([true, np.full_like(true, -1), np.full_like(true, -1)])
+    for begin, end in stretches:
+        found[1, begin : end - 1] = true[begin + 1 : end]
+        found[2, begin + 1 : end] = true[begin : end - 1]
+    return found
+
+
 def _judge(pairs: list[tuple[Truth, Labelled]], commonest: int, sure: float) -> Mapping[str, float]:
-    truth, found, confidence, still = [], [], [], []
+    truth, near, found, confidence, still = [], [], [], [], []
     for known, one in pairs:
         true = true_classes(known, one)
         judged = true >= 0
         truth.append(true[judged])
+        near.append(nearby(true, one.clip.stretches)[:, judged])
         found.append(one.classes[judged])
         confidence.append(one.confidence[judged])
         still.append(_still(one)[judged])
@@ -88,8 +100,9 @@ def _judge(pairs: list[tuple[Truth, Labelled]], commonest: int, sure: float) -> 
     metrics["sure_share"] = float(chosen.sum() / max(1, (f != NONE).sum()))
     metrics["sure_precision"] = float((f == t)[chosen].mean()) if chosen.any() else 0.0
     # A press that is named one interval early or late teaches a policy the same.
-    near = np.stack([np.roll(t, k) for k in (-1, 0, 1)])
-    metrics["sure_precision_nearby"] = float((near == f).any(0)[chosen].mean()) if chosen.any() else 0.0
+    metrics["sure_precision_nearby"] = (
+        float((np.concatenate(near, 1) == f).any(0)[chosen].mean()) if chosen.any() else 0.0
+    )
     return metrics
 
 

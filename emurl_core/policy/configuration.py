@@ -117,7 +117,8 @@ class PolicyConfig(StageConfig):
     sentinels: bool = True
     """Stop a training that has gone wrong, and go back to its last healthy weights."""
     patience: int = Field(50, ge=1)
-    """Iterations in a row beyond one of the following limits after which a training is stopped."""
+    """Iterations in a row beyond one of the following limits after which a training is stopped. With fewer `iterations` than
+    this nothing is watched."""
     highest_entropy: float = Field(0.98, ge=0, le=1)
     """Entropy as a share of its maximum."""
     least_explained_variance: float = Field(0.05, le=1)
@@ -125,7 +126,9 @@ class PolicyConfig(StageConfig):
     highest_trapped: float = Field(0.8, ge=0, le=1)
     """Share of the steps in play that shows the same few frames over and over."""
     least_opening_left: float = Field(0.1, ge=0, le=1)
-    """Share of the episodes from power-on that get past their first frames, by learned progress."""
+    """Share of the episodes from power-on that get out of the opening."""
+    opening_left: float = Field(0.25, gt=0, le=1)
+    """Share of an episode's last 64 steps that must show frames which its first 64 did not, to count as out of the opening."""
 
     cached_frames: int = Field(65_536, ge=1)
     """Distinct frames whose tokens and progress are remembered, so that what repeats is not computed again."""
@@ -201,6 +204,11 @@ class PolicyConfig(StageConfig):
     def environment_steps(self) -> int:
         """Environment steps in all."""
         return self.iterations * self.rollout_size
+
+    @property
+    def watched(self) -> bool:
+        """Whether a sentinel can stop this training at all."""
+        return self.sentinels and self.patience <= self.iterations
 
     def learning_rate_at(self, iteration: int) -> float:
         """Adam's step size in one iteration, from 0."""

@@ -57,6 +57,12 @@ def learn(
         # Stopped, and interrupted before it was published: the last healthy weights are those of the resume state.
         return curves, Stop(**notes["stop"])
     if resumed is None:
+        if config.sentinels and not config.watched:
+            warnings.warn(
+                f"policy: found patience={config.patience} of iterations={config.iterations}, expected fewer: no sentinel can fire. "
+                "Lower policy.patience, or switch policy.sentinels off",
+                stacklevel=2,
+            )
         collector.begin()
     every = max(1, config.iterations // CURVE_POINTS)
     sitting, saved = Stopwatch(), 0.0

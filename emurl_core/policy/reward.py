@@ -116,6 +116,10 @@ class RewardNormaliser:
             rewards = rewards / self.deviation
         return np.clip(rewards, -self._clip, self._clip).astype(np.float32)
 
+    def forget(self, rows: np.ndarray) -> None:
+        """Begin new returns in `rows (E,) bool`, whose episodes ended after all."""
+        self._returns[rows] = 0
+
     def state(self) -> dict[str, torch.Tensor]:
         """Everything needed to go on."""
         moments = torch.tensor([self._count, self._mean, self._square], dtype=torch.float64)

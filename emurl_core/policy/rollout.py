@@ -35,6 +35,10 @@ class Emulators(Startable, Protocol):
 _PARTS = "memory", "reward", "normaliser", "sight", "watch", "tally", "ruts", "starts"
 
 
+class EmulatorsLostError(Exception):
+    """Emulators were lost where no episode can make up for it. Says nothing against what was to be restored."""
+
+
 class Collector:
     """Plays a policy on emulators, rollout after rollout, episodes going on from one to the next."""
 
@@ -50,7 +54,7 @@ class Collector:
             game.envs, config.gamma, config.reward_clip, config.normalise_rewards
         )
         self.tally = Tally(game.envs)
-        self.ruts = Ruts(game.envs)
+        self.ruts = Ruts(game.envs, config.opening_left)
         self.starts = config.beginnings()
 
     def begin(self) -> None:
@@ -83,7 +87,7 @@ class Collector:
             late = self.starts.step(self.game, played)
             # Lost after the frame was seen: what the episode is still owed goes with it.
             cut, lost = cut | late, lost | late
-            self.ruts.step(seen.tokens, self.reward.progress)
+            self.ruts.step(seen.tokens)
             self.tally.paid(gains, self.reward.progress, seen.worth)
             self.memory.see(seen.tokens, actions, hidden)
             steps.append(
@@ -102,7 +106,10 @@ class Collector:
                 self.tally.end(cut, lost)
                 self.ruts.end(cut & ~lost)
                 self.starts.end(cut & ~lost)
-                self._begin_episodes(cut, lost)
+                thrown_back = self._begin_episodes(cut, lost)
+                # Their last step is recorded already: it was the last of theirs, and what they are still owed is gone.
+                steps[-1]["cut"] = torch.from_numpy(cut | thrown_back)
+                steps[-1]["cut_values"][thrown_back] = values[thrown_back]
         last_values = self._ask(network, self.memory.stacks, self.memory.previous, self.memory.hidden)[1]
         return Rollout(
             **{k: torch.stack([s[k] for s in steps]) for k in steps[0]},
@@ -122,7 +129,7 @@ class Collector:
         return tensors
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Go on from `state()`."""
+        """Go on from `state()`. Raises EmulatorsLostError when a worker is lost in that."""
         for part in _PARTS:
             prefix = f"{part}/"
             getattr(self, part).restore(
@@ -130,6 +137,11 @@ class Collector:
             )
         states = [tensors[f"emulator/{row}"].numpy().tobytes() for row in range(self.game.envs)]
         self.game.reset(states=states, idle=False)
+        if self.game.restarted.any():
+            raise EmulatorsLostError(
+                f"found {int(self.game.restarted.sum())} emulators lost while their states were restored, expected none: start the "
+                "training again, it goes on from the same resume state"
+            )
 
     def _ask(
         self, network: nn.Module, stacks: Tensor, previous: Tensor, hidden: Tensor
@@ -149,11 +161,18 @@ class Collector:
             ]
         return found
 
-    def _begin_episodes(self, rows: np.ndarray, lost: np.ndarray | None = None) -> None:
-        """Begin episodes. Lost emulators stand at power-on already."""
-        self.starts.begin(self.game, rows, np.zeros_like(rows) if lost is None else lost, self.stream)
+    def _begin_episodes(self, rows: np.ndarray, lost: np.ndarray | None = None) -> np.ndarray:
+        """Begin episodes. Lost emulators stand at power-on already.
+
+        Returns `(E,) bool`: emulators lost in that whose episodes were running. They begin anew as well.
+        """
+        none = np.zeros_like(rows)
+        thrown_back = self.starts.begin(self.game, rows, none if lost is None else lost, self.stream)
+        self.normaliser.forget(thrown_back)
+        rows = rows | thrown_back
         seen = self.sight.see(self.game.frames[rows])
         self.memory.start(seen.tokens, rows)
         self.reward.start(self.watch.start(seen.progress, rows), rows, seen.worth)
         self.tally.start(rows, self.reward.progress, self.starts.at_power_on)
-        self.ruts.start(rows, self.reward.progress, self.starts.at_power_on)
+        self.ruts.start(rows, self.starts.at_power_on)
+        return thrown_back

@@ -1,7 +1,8 @@
 """Sentinels: trainings that have gone wrong are stopped, with a reason, and the policy goes back to when it was well.
 
-Each looks at one figure of an iteration's report and fires when that is beyond its limit in `patience` iterations in a row.
-An iteration in which no figure is beyond its limit is healthy, and its weights are kept. RAM has no part in it.
+Each looks at one figure of an iteration's report and fires when that is beyond its limit in `patience` iterations in a row, of
+those that measured it: whole episodes end in some only. An iteration is healthy, and its weights are kept, when no figure was beyond
+its limit the last time that it was measured. RAM has no part in it.
 """
 
 from collections.abc import Mapping
@@ -97,7 +98,7 @@ class Watchmen:
             else "no iteration was healthy, the last weights are kept"
         )
         reason = (
-            f"{sentinel.figure} {side} {sentinel.limit:g} for {self._patience} iterations in a row, now {value:.3f}: "
+            f"{sentinel.figure} {side} {sentinel.limit:g} for {self._patience} iterations in a row that measured it, now {value:.3f}: "
             f"{sentinel.meaning}; {told}"
         )
         return Stop(sentinel.name, iteration, kept, reason)

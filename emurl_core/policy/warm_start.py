@@ -37,8 +37,8 @@ def start_as(network: VQPolicy, warm_start: Artifact) -> VQPolicy:
     differing = {k: (found.get(k), v) for k, v in expected.items() if found.get(k) != v}
     if differing:
         raise ArtifactError(
-            f"{warm_start.id} is a policy of another shape: (found, expected) = {differing}; set the same frame_stack, masked_buttons "
-            "and dynamics model for both, or clone a policy anew"
+            f"{warm_start.id} is a policy of another shape: (found, expected) = {differing}; use the same frame_stack and dynamics "
+            "model for both, and unset policy.masked_buttons: a policy is cloned without the buttons that do nothing in its game"
         )
     cloned = warm_start.tensors()
     # A memory over steps is not cloned: it begins at nothing (see `VQPolicy`).

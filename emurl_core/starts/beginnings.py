@@ -59,8 +59,13 @@ class Beginnings(Protocol):
     at_power_on: np.ndarray
     """(E,) bool: the running episode began there."""
 
-    def begin(self, game: Startable, rows: np.ndarray, lost: np.ndarray, stream: np.random.Generator) -> None:
-        """Put the emulators `rows (E,) bool` where episodes begin. Those that are `lost` stand at power-on already."""
+    def begin(
+        self, game: Startable, rows: np.ndarray, lost: np.ndarray, stream: np.random.Generator
+    ) -> np.ndarray:
+        """Put the emulators `rows (E,) bool` where episodes begin. Those that are `lost` stand at power-on already.
+
+        Returns `(E,) bool`: others, whose episodes were running, that were thrown back to power-on by a worker lost meanwhile.
+        """
 
     def step(self, game: Startable, played: Played) -> np.ndarray:
         """Follow a step of all. Returns `(E,) bool`: emulators that were lost meanwhile, beside those that were before."""
@@ -84,8 +89,10 @@ class FromPowerOn:
     def __init__(self, envs: int) -> None:
         self.at_power_on = np.ones(envs, bool)
 
-    def begin(self, game: Startable, rows: np.ndarray, lost: np.ndarray, stream: np.random.Generator) -> None:
-        begin_at_power_on(game, np.flatnonzero(rows & ~lost), stream)
+    def begin(
+        self, game: Startable, rows: np.ndarray, lost: np.ndarray, stream: np.random.Generator
+    ) -> np.ndarray:
+        return begin_at_power_on(game, np.flatnonzero(rows & ~lost), stream) & ~rows
 
     def step(self, game: Startable, played: Played) -> np.ndarray:
         return np.zeros_like(played.lost)
@@ -103,7 +110,10 @@ class FromPowerOn:
         pass
 
 
-def begin_at_power_on(game: Startable, rows: np.ndarray, stream: np.random.Generator) -> None:
-    """Begin episodes in the emulators `rows (R,) int`, each with a seed of its own."""
-    if len(rows):
-        game.reset(rows, seeds=stream.integers(2**32, size=len(rows)).tolist())
+def begin_at_power_on(game: Startable, rows: np.ndarray, stream: np.random.Generator) -> np.ndarray:
+    """Begin episodes in the emulators `rows (R,) int`, each with a seed of its own. Returns those lost in that, `(E,) bool`."""
+    if not len(rows):
+        # What the game says of lost emulators is then of an earlier call.
+        return np.zeros(game.envs, bool)
+    game.reset(rows, seeds=stream.integers(2**32, size=len(rows)).tolist())
+    return game.restarted.copy()

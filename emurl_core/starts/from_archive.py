@@ -60,15 +60,17 @@ class FromArchive:
         self._steps = self._taken = 0
         self._outcomes: list[bool] = []
 
-    def begin(self, game: Startable, rows: np.ndarray, lost: np.ndarray, stream: np.random.Generator) -> None:
+    def begin(
+        self, game: Startable, rows: np.ndarray, lost: np.ndarray, stream: np.random.Generator
+    ) -> np.ndarray:
         anew = rows & ~lost
         if self.archive.held:
             anew &= stream.random(len(rows)) >= self._share
-        begin_at_power_on(game, np.flatnonzero(anew), stream)
+        thrown_back = begin_at_power_on(game, np.flatnonzero(anew), stream)
         self._follow(rows & (anew | lost), game)
         chosen = np.flatnonzero(rows & ~anew & ~lost)
         if not len(chosen):
-            return
+            return thrown_back & ~rows
         band = self._curriculum.band({h.band for h in self.archive.held.values()})
         starts = [self.archive.draw(band, stream) for _ in chosen]
         # No idle frames: what is played from here is `actions` alone, and so the way from power-on stays known.
@@ -79,6 +81,7 @@ class FromArchive:
             self._best[row] = start.progress
         self.at_power_on[chosen], self._age[chosen] = False, 0
         self._follow(np.zeros_like(rows), game)
+        return (thrown_back | game.restarted) & ~rows
 
     def step(self, game: Startable, played: Played) -> np.ndarray:
         progress = played.progress

@@ -52,7 +52,7 @@ class Playing:
         named: str = "",
     ) -> None:
         self._policy, self._game, self._controls, self._board = policy, opened.game, controls, board
-        self._seeds = np.random.default_rng(seed)
+        self._seeds = np.random.default_rng((seed, 1))
         self._episode_steps = episode_steps
         self._about = {
             "policy": named,

@@ -1,7 +1,7 @@
 """The page over HTTP: `/` is the page, `/stream` what it shows, as server-sent events, `/order` what it orders.
 
 A page of another site that is open in the same browser can reach this address as well. So no answer is open to other origins;
-an order needs the token that stands in our page; and a Host that is a name of somebody's domain is refused, because such a
+the stream and orders are refused to its pages, and an order needs the token that stands in our page; and a Host that is a name of somebody's domain is refused, because such a
 name can be made to point here.
 """
 
@@ -97,10 +97,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if self.path != "/order":
             return self._refuse(HTTPStatus.NOT_FOUND, f"found the path {self.path}, expected /order")
-        origin = self.headers.get("Origin")
         token = self.headers.get(TOKEN_HEADER, "")
-        ours = origin is None or origin == f"http://{self.headers.get('Host')}"
-        if not ours or not secrets.compare_digest(token.encode(), self.server.token.encode()):
+        if not self._is_from_us() or not secrets.compare_digest(token.encode(), self.server.token.encode()):
             return self._refuse(
                 HTTPStatus.FORBIDDEN,
                 "found an order from elsewhere, expected our page's token: load the page again",
@@ -122,13 +120,18 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: a line for each key pressed says nothing."""
 
     def _stream(self) -> None:
+        if not self._is_from_us():
+            # It could not read a word of it, but it could take the places of our pages, and keep the game going.
+            return self._refuse(
+                HTTPStatus.FORBIDDEN, "found a page from elsewhere, expected our own: open that"
+            )
         controls = self.server.controls
         if controls.viewers >= _MOST_VIEWERS:
             return self._refuse(
                 HTTPStatus.SERVICE_UNAVAILABLE, f"found {controls.viewers} pages open; close one"
             )
         self.close_connection = True
-        self._head(HTTPStatus.OK, "text/event-stream", {"Connection": "close"})
+        self._head(HTTPStatus.OK, "text/event-stream", {})
         controls.enter()
         try:
             seen: Glance | None = None
@@ -161,6 +164,13 @@ class _Handler(BaseHTTPRequestHandler):
         )
         return False
 
+    def _is_from_us(self) -> bool:
+        """Whether it is our page that asks, as far as browsers tell; programs tell nothing."""
+        origin = self.headers.get("Origin")
+        if origin is not None and origin != f"http://{self.headers.get('Host')}":
+            return False
+        return self.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin")
+
     def _refuse(self, status: HTTPStatus, why: str) -> None:
         self._answer(status, "application/json", json.dumps({"error": why}))
 
@@ -178,6 +188,9 @@ class _Handler(BaseHTTPRequestHandler):
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "no-referrer",
         }
+        if self.close_connection:
+            # Or whoever keeps connections sends the next request into a closed one.
+            safe["Connection"] = "close"
         for name, value in {"Content-Type": kind, **safe, **headers}.items():
             self.send_header(name, value)
         self.end_headers()

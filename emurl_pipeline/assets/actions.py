@@ -33,7 +33,9 @@ def assets(profile: Profile) -> list[Any]:
     )
     def clips(work: Work, config: ClipsConfig) -> Artifact:
         """The videos of the dataset once more, at a rate that shows single presses of buttons."""
-        return work.run(cut_clips, dataset=work.upstream("frame_dataset"), config=config)
+        return work.run(
+            cut_clips, dataset=work.upstream("frame_dataset"), config=config, download=profile.download
+        )
 
     @stage_asset(
         profile.inverse_dynamics,

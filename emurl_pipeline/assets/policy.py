@@ -12,20 +12,33 @@ from emurl_pipeline.checks import Check
 from emurl_pipeline.materialization import Work, stage_asset
 
 
-def _kept_quiet(sentinel: Sentinel) -> Check:
+def kept_quiet(sentinel: Sentinel) -> Check:
+    """The check that a training was watched by `sentinel`, and not stopped by it."""
+
     def ask(policy: Artifact) -> tuple[bool, Mapping[str, Any]]:
         stop = policy.facts["stopped"]
         fired = stop is not None and stop["sentinel"] == sentinel.name
-        # The limit it was trained under, not the present one.
-        then = next(
-            s for s in sentinels_of(PolicyConfig.model_validate(policy.config)) if s.name == sentinel.name
-        )
+        # What it was trained under, not the present settings.
+        config = PolicyConfig.model_validate(policy.config)
+        then = next(s for s in sentinels_of(config) if s.name == sentinel.name)
         seen: dict[str, Any] = {"figure": then.figure, "limit": then.limit}
         last = policy.metrics.get(f"train/last/{then.figure}")
         seen |= {} if last is None else {"last": float(last)}
-        return not fired, seen | ({"stopped": stop["reason"]} if fired else {})
+        if fired:
+            seen["stopped"] = stop["reason"]
+        if not config.watched:
+            seen["not_watched"] = (
+                f"found sentinels={config.sentinels}, patience={config.patience} and iterations={config.iterations}, under which "
+                "none can fire; switch policy.sentinels on, and set policy.patience below the iterations"
+            )
+        return config.watched and not fired, seen
 
-    return Check(f"sentinel_{sentinel.name}", f"Not stopped because {sentinel.meaning}.", ask, blocking=False)
+    return Check(
+        f"sentinel_{sentinel.name}",
+        f"Watched, and not stopped because {sentinel.meaning}.",
+        ask,
+        blocking=False,
+    )
 
 
 def assets(profile: Profile) -> list[Any]:
@@ -45,7 +58,7 @@ def assets(profile: Profile) -> list[Any]:
         kinds={"pytorch"},
         pool="gpu",
         shared=["game"],
-        checks=[_kept_quiet(s) for s in sentinels_of(profile.policy)],
+        checks=[kept_quiet(s) for s in sentinels_of(profile.policy)],
     )
     def policy(work: Work, config: PolicyConfig) -> Artifact:
         """An agent that sees frames only, trained in the emulator on differences of predicted progress."""

@@ -11,10 +11,18 @@ from emurl_core.actions import ClipsConfig, cut_clips
 from emurl_core.actions.clip_reader import open_clips, stretches_of
 from emurl_core.artifacts import ArtifactError, ArtifactStore
 from emurl_core.frames import FrameDataset
+from emurl_core.frames.retention import prune
 from emurl_core.game import Emulator, GameConfig, open_game
 from emurl_core.screen import EMULATOR_FPS, unpack_shades
+from emurl_core.sources.download_configuration import DownloadConfig
 from emurl_core.stage import StageContext
 from emurl_core.synthetic.playthrough import Replay
+
+
+def uncut(recorded, folder) -> StageContext:
+    """A copy of the home of the recordings in which nothing was cut."""
+    shutil.copytree(recorded.store.home, folder / "copy", ignore=shutil.ignore_patterns("clip", "clips"))
+    return dataclasses.replace(recorded.context, store=ArtifactStore(folder / "copy"))
 
 
 def test_each_video_keeps_the_split_of_its_speedrun_and_comes_at_fifteen_frames_a_second(recorded, clips):
@@ -55,10 +63,55 @@ def test_at_most_so_many_videos_are_cut(recorded, clips):
     recorded.store.choose(clips)
 
 
-def test_videos_whose_file_was_let_go_are_left_out_and_named(recorded, tmp_path):
+def test_clips_that_were_cut_need_no_file_any_more(recorded, clips, tmp_path):
     home = tmp_path / "copy"
-    shutil.copytree(recorded.store.home, home, ignore=shutil.ignore_patterns("clip", "clips"))
+    shutil.copytree(recorded.store.home, home)
     context = dataclasses.replace(recorded.context, store=ArtifactStore(home))
+    assert len(prune(context.store)) == 4
+    again = cut_clips(recorded.dataset, ClipsConfig(workers=1), context)
+    assert again.id == clips.id
+    assert again.facts["missing"] == []
+
+
+def test_a_file_that_was_let_go_is_fetched_again_to_be_cut_once(
+    recorded, clips, tmp_path, monkeypatch, caplog
+):
+    context = uncut(recorded, tmp_path)
+    files = {
+        v: context.store.get("video", partition=v).path / "video.mp4"
+        for v in context.store.partitions("video")
+    }
+    there = {v: file.read_bytes() for v, file in files.items()}
+    changed = next(
+        r.video_id for r in FrameDataset.open(recorded.dataset, context.store).manifest if r.split == "test"
+    )
+    prune(context.store)
+    fetched = []
+
+    def fetch_again(video_id, runs, config, context):
+        fetched.append(video_id)
+        files[video_id].write_bytes(there[video_id])
+        video = context.store.get("video", partition=video_id)
+        return dataclasses.replace(video, version="other") if video_id == changed else video
+
+    monkeypatch.setattr("emurl_core.actions.clips.fetch_again", fetch_again)
+    lean = DownloadConfig(keep_videos=False)
+    cut = cut_clips(recorded.dataset, ClipsConfig(workers=1), context, lean)
+    assert sorted(fetched) == sorted(files)
+    assert cut.facts["missing"] == [changed]
+    assert "it changed since" in caplog.text
+    others = {c.video_id: c for c in open_clips(cut, context.store)}
+    for clip in open_clips(clips, recorded.store):
+        if clip.video_id != changed:
+            np.testing.assert_array_equal(others[clip.video_id].pts_s, clip.pts_s)
+            assert not files[clip.video_id].exists(), "let go again"
+    fetched.clear()
+    assert cut_clips(recorded.dataset, ClipsConfig(workers=1), context, lean).id == cut.id
+    assert fetched == [changed], "what was cut is not fetched once more"
+
+
+def test_videos_that_cannot_be_had_again_are_left_out_and_named(recorded, tmp_path):
+    context = uncut(recorded, tmp_path)
     rows = FrameDataset.open(recorded.dataset, context.store).manifest
     videos = {
         split: [r.video_id for r in rows if r.split == split] for split in ("train", "validation", "test")
@@ -73,8 +126,17 @@ def test_videos_whose_file_was_let_go_are_left_out_and_named(recorded, tmp_path)
     assert set(cut.facts["missing"]) == {videos["train"][0], *videos["validation"]}
     assert [c.video_id for c in open_clips(cut, context.store)] == [videos["train"][1], *videos["test"]]
     let_go(videos["train"][1])
-    with pytest.raises(ArtifactError, match=r"found no training video.*keep_videos"):
+    with pytest.raises(ArtifactError, match=r"found no training video.* 4 videos .*could not be fetched"):
         cut_clips(recorded.dataset, ClipsConfig(workers=1), context)
+
+
+def test_videos_with_fewer_frames_than_asked_for_are_left_out_and_named(recorded, clips, caplog):
+    # Recorded at 30 a second: of 60, none would follow another, and every label would be "none" for sure.
+    with pytest.raises(
+        ArtifactError, match=r"4 have fewer than 60 frames a second.*lower clips\.frames_per_second"
+    ):
+        cut_clips(recorded.dataset, ClipsConfig(frames_per_second=60, workers=1), recorded.context)
+    assert "left out for having fewer than" in caplog.text
 
 
 def test_frames_follow_each_other_only_within_a_scene_and_without_a_gap():

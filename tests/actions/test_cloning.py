@@ -250,7 +250,7 @@ def test_a_warm_start_that_is_missing_or_does_not_fit_is_refused(recorded, model
 
     with pytest.raises(ValueError, match=r"found no warm start.*emurl clips.*policy\.warm_start off"):
         train(start=None)
-    with pytest.raises(ArtifactError, match=r"another shape.*frames.*\(2, 3\)"):
+    with pytest.raises(ArtifactError, match=r"another shape.*frames.*\(2, 3\).*unset policy\.masked_buttons"):
         train(POLICY.model_copy(update={"frame_stack": 3}))
     foreign = dataclasses.replace(
         cloned, record={**cloned.record, "facts": {**cloned.facts, "codebook_sha256": "0" * 64}}

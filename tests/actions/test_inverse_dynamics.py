@@ -13,6 +13,7 @@ import pytest
 import torch
 from recorded_play import TINY_INVERSE
 
+from emurl_core.actions import inverse_training
 from emurl_core.actions.accuracy import label_metrics
 from emurl_core.actions.classes import NONE, class_of
 from emurl_core.actions.inverse_dynamics import InverseDynamics, InverseDynamicsConfig
@@ -129,12 +130,12 @@ def test_reading_in_pieces_is_reading_at_once(monkeypatch):
 
 def test_rollouts_are_the_emulators_play_under_the_buttons_of_their_labels(tmp_path, monkeypatch):
     """A hand that holds right and lets go, in a room: whenever the hero walks, right is what the label says."""
-    config = RolloutConfig(rollout_sessions=5, held_out_sessions=1, session_frames=60)
+    config = RolloutConfig(rollout_sessions=4, held_out_sessions=2, session_frames=60)
     first = roll_out(config, GameConfig(), 15.0, 3, tmp_path)
     assert first.frames.shape == (6, 60, 5760)
     assert (first.labels[:, -1] == NONE).all()
     assert len(np.unique(first.labels)) >= 4
-    assert first.held_out.sum() == 1
+    assert first.held_out.sum() == 2
     again = tmp_path / "again"
     again.mkdir()
     second = roll_out(config, GameConfig(), 15.0, 3, again)
@@ -162,7 +163,7 @@ def test_labels_say_what_made_the_picture_change(tmp_path, monkeypatch):
 
     monkeypatch.setattr("emurl_core.actions.rollouts.RandomThumbs", TapsA)
     monkeypatch.setattr("emurl_core.actions.rollouts._STUTTER", 0.0)
-    config = RolloutConfig(rollout_sessions=2, held_out_sessions=1, session_frames=300)
+    config = RolloutConfig(rollout_sessions=2, held_out_sessions=2, session_frames=300)
     found = roll_out(config, GameConfig(), 15.0, 0, tmp_path)
     labels = found.labels[0]
     assert set(labels) == {Button.A, NONE}
@@ -189,6 +190,37 @@ def test_the_stage_publishes_the_model_beside_its_baselines(inverse: Artifact, r
     assert not list(recorded.store.home.glob("work/inverse_dynamics/*/*")), (
         "rollouts go when the model is published"
     )
+
+
+def test_a_window_longer_than_a_session_is_refused():
+    with pytest.raises(ValueError, match=r"found window_frames=32, expected fewer than session_frames=32"):
+        InverseDynamicsConfig(session_frames=32)
+    InverseDynamicsConfig(session_frames=33)
+
+
+def test_weights_are_judged_on_sessions_that_did_not_choose_them(recorded, clips, inverse, monkeypatch):
+    read: list[tuple[int, ...]] = []
+    ordinary = inverse_training._read
+    monkeypatch.setattr(
+        inverse_training,
+        "_read",
+        lambda m, r, s, d: (read.append(tuple(s.tolist())), ordinary(m, r, s, d))[1],
+    )
+    looking = TINY_INVERSE.model_copy(update={"held_out_sessions": 4, "steps": 2, "validate_every": 1})
+    train_inverse_dynamics(clips, looking, GameConfig(), recorded.context)
+    recorded.store.choose(inverse)
+    *chosen_by, judged_on = map(set, read)
+    assert len(chosen_by) >= 2
+    assert len(judged_on) == 2
+    assert all(len(c) == 2 and not c & judged_on for c in chosen_by)
+
+
+@pytest.mark.parametrize("sessions", [2, 3, 8, 10, 60, 61])
+def test_each_held_out_session_either_chooses_or_judges(sessions):
+    chosen, judged = inverse_training.split_held_out(np.arange(sessions) * 7)
+    assert sorted([*chosen, *judged]) == [7 * s for s in range(sessions)]
+    assert 1 <= len(chosen) <= 8
+    assert len(judged) >= 1
 
 
 def test_a_model_below_its_gate_says_so(recorded, clips, inverse):

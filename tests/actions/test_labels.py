@@ -9,14 +9,14 @@ import pytest
 import torch
 from recorded_play import relabelled
 
-from emurl_core.actions import LabelsConfig, label_actions, load_inverse_dynamics, read_labels
+from emurl_core.actions import CloningConfig, LabelsConfig, label_actions, load_inverse_dynamics, read_labels
 from emurl_core.actions.classes import NONE
 from emurl_core.actions.clip_reader import open_clips
 from emurl_core.actions.labels import FILE, SCHEMA
 from emurl_core.actions.reading_actions import read_actions
 from emurl_core.artifacts import Artifact, ArtifactError, ArtifactStore
 from emurl_core.evaluation import LabelTruthConfig, measure_label_truth
-from emurl_core.evaluation.label_truth import true_classes
+from emurl_core.evaluation.label_truth import nearby, true_classes
 from emurl_core.synthetic.truth import read_truth
 
 
@@ -77,6 +77,19 @@ def test_labels_are_judged_split_by_split_beside_baselines(recorded, clips, labe
     assert found["test/pressed_accuracy"] < 0.9
     assert found["test/sure_precision_nearby"] > found["test/sure_precision"]
     recorded.store.choose(labels)
+
+
+def test_an_interval_is_near_its_neighbours_in_the_same_stretch_only():
+    near = nearby(np.array([0, 1, 2, 3, 4]), [(0, 3), (3, 5)])
+    assert near[0].tolist() == [0, 1, 2, 3, 4]
+    assert near[1].tolist() == [1, 2, -1, 4, -1]
+    assert near[2].tolist() == [-1, 0, 1, -1, 3]
+
+
+def test_what_is_judged_apart_as_sure_is_what_a_policy_is_cloned_from():
+    assert LabelTruthConfig().sure == CloningConfig().sure
+    with pytest.raises(ValueError, match="less than or equal to 1"):
+        LabelTruthConfig(sure=7.0)
 
 
 def test_videos_without_a_truth_cannot_be_judged(recorded, clips, labels, tmp_path):

@@ -30,6 +30,10 @@ def test_every_player_plays_the_same_episodes_from_power_on(evaluation: Artifact
     seeds = {player: [r["seed"] for r in table if r["player"] == player] for player in CONFIG.players}
     assert len(set(map(tuple, seeds.values()))) == 1
     assert len(set(seeds["random"])) == CONFIG.episodes
+    trained_on = np.random.default_rng(CONFIG.seed).integers(2**32, size=1_000).tolist()
+    assert not set(seeds["random"]) & set(trained_on), (
+        "those are the first episodes of a training with that seed"
+    )
     assert all(r["steps"] == CONFIG.episode_steps for r in table)
     assert all(r["true_progress"][0] == 0 for r in table)
     # Pressing A and nothing else always gets through the menus; so it says who really played.

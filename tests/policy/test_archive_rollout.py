@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from test_rollout import CONFIG, AlwaysA
+from test_rollout import CONFIG, AlwaysA, losing_at_reset
 from toy import CORRIDOR, ToyGame, toy_look, toy_shape
 
 from emurl_core.policy.memory import NO_BUTTON
@@ -78,3 +78,15 @@ def test_a_worker_that_is_lost_while_a_state_is_taken_ends_its_episode_and_no_ot
     assert rollout.cut[lost].tolist() == [False, True, False]
     assert float(rollout.rewards[lost, 1]) >= 0, "the fall back to power-on is not the policy's doing"
     assert rollout.stacks[lost + 1, 1, :, 0].tolist() == [0, 0, 0]
+
+
+def test_a_worker_that_is_lost_while_others_begin_in_the_archive_ends_its_running_episode() -> None:
+    game = ToyGame(3)
+    network, collector = collector_of(game)
+    collector.tally.stagger(np.array([4, 0, 0]))
+    losing_at_reset(game, 1, [1])
+    rollout = collector.collect(network)
+    assert rollout.cut[7].tolist() == [True, True, False]
+    assert rollout.stacks[8, 0, -1, 0] > 0, "this one begins in the archive"
+    assert rollout.stacks[8, 1, :, 0].tolist() == [0, 0, 0]
+    assert float(rollout.rewards[8:12, 1].min()) >= 0

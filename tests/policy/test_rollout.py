@@ -1,13 +1,14 @@
 """Gathering rollouts: what the policy sees, where episodes are cut, what a lost emulator does, what is never computed twice."""
 
 import numpy as np
+import pytest
 import torch
 from toy import CODES, CORRIDOR, ToyGame, toy_look, toy_shape
 
 from emurl_core.policy.configuration import PolicyConfig
 from emurl_core.policy.memory import NO_BUTTON, draw_actions
 from emurl_core.policy.network import VQPolicy
-from emurl_core.policy.rollout import Collector
+from emurl_core.policy.rollout import Collector, EmulatorsLostError
 from emurl_core.policy.sight import Sight
 from emurl_core.screen import Button
 
@@ -93,6 +94,49 @@ def test_a_lost_emulator_cuts_its_episode_without_inventing_a_reward() -> None:
     assert game.resets[1] == [0, 2], (
         "a lost emulator stands at power-on already: at the limit only the others are reset"
     )
+
+
+def losing_at_reset(game: ToyGame, number: int, lost: list[int]) -> None:
+    """The worker of the emulators `lost` dies while the episodes of that reset begin, as `VectorGame` leaves it."""
+    ordinary, done = game.reset, len(game.resets)
+
+    def reset(*args: object, **named: object) -> np.ndarray:
+        ordinary(*args, **named)  # type: ignore[arg-type]
+        if len(game.resets) - done == number:
+            game.place[lost], game.restarted[lost] = 0, True
+            game._draw()
+        return game.frames
+
+    game.reset = reset  # type: ignore[method-assign]
+
+
+def test_an_emulator_lost_while_others_begin_cuts_its_running_episode_too() -> None:
+    game = ToyGame(3)
+    network, collector = collector_of(
+        game, CONFIG.model_copy(update={"reward_interval": 1, "progress_window": 1})
+    )
+    collector.tally.stagger(np.array([4, 0, 0]))
+    losing_at_reset(game, 1, [0, 1])
+    rollout = collector.collect(network)
+    assert rollout.cut[:8].nonzero().tolist() == [[7, 0], [7, 1]]
+    assert float(rollout.rewards[:19].min()) >= 0, "the fall back to power-on is not the policy's doing"
+    assert rollout.cut_values[7, 1] == rollout.values[7, 1]
+    assert rollout.stacks[8, 1, :, 0].tolist() == [0, 0, 0], (
+        "nothing of the last episode is seen in the new one"
+    )
+    assert rollout.previous[8, 1] == NO_BUTTON
+    assert rollout.cut[:, 1].nonzero().flatten().tolist() == [7, 19], "the new one is as long as others"
+    assert rollout.cut[:, 2].nonzero().flatten().tolist() == [11, 23], "who was not lost goes on"
+
+
+def test_emulators_lost_while_a_training_is_taken_up_are_not_taken_for_those_that_were_stored() -> None:
+    network, collector = collector_of(ToyGame(3))
+    collector.collect(network)
+    state, game = collector.state(), ToyGame(3)
+    again = Collector(game, Sight(toy_look, 64), CONFIG, torch.device("cpu"))
+    losing_at_reset(game, 1, [2])
+    with pytest.raises(EmulatorsLostError, match="found 1 emulators lost while their states were restored"):
+        again.restore(state)
 
 
 def test_repeated_frames_are_computed_once_and_the_oldest_make_room() -> None:

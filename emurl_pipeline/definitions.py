@@ -21,6 +21,8 @@ from emurl_pipeline.assets import (
     tokenizer,
     validation,
 )
+from emurl_pipeline import failures, rescraping
+from emurl_pipeline.conditions import automate
 from emurl_pipeline.resources import DataHome, settings_resource
 from emurl_pipeline.tracking import MlflowTracking
 
@@ -66,8 +68,11 @@ def build(
         mlflow: where to track; default the sqlite store in the data folder.
     """
     chosen = profile if isinstance(profile, Profile) else load_profile(profile)
+    chain = [name for name in from_dataset(chosen) if name != "frame_dataset"]
     return dg.Definitions(
-        assets=[asset for stage in STAGES for asset in stage.assets(chosen)],
+        assets=automate(
+            [asset for stage in STAGES for asset in stage.assets(chosen)], chain, chosen.automation
+        ),
         asset_checks=validation.checks(chosen),
         resources={
             "data": DataHome(home=str(home) if home else ""),
@@ -83,6 +88,8 @@ def build(
                 "train", list(from_dataset(chosen)), description="Dataset, all models, and the evaluation."
             ),
         ],
+        schedules=[rescraping.schedule(chosen.automation)],
+        sensors=[*rescraping.sensors(chosen, chain), failures.sensor(chosen.automation)],
     )
 
 

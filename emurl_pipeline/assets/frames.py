@@ -26,7 +26,7 @@ def assets(profile: Profile) -> list[Any]:
         profile.frames,
         core=extract,
         group="frames",
-        deps=["videos"],
+        deps=["videos", "video_crop"],
         kinds={"numpy"},
         partitioned=True,
         pool="extract",

@@ -140,7 +140,7 @@ def _materialize(
             "reused": artifact.record["created_utc"] < started,
             "core_seconds": seconds,
         },
-        check_results=[check.answer(artifact) for check in checks],
+        check_results=[check.answer(artifact, work) for check in checks],
     )
 
 

@@ -6,11 +6,13 @@ All of it runs in Dagster's daemon, and starts as the profile's section `automat
 
 import json
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster import BetaWarning
 from dagster._core.storage.partition_status_cache import AssetPartitionStatus
 
 from emurl_core.artifacts import ArtifactError, ArtifactStore
@@ -82,18 +84,20 @@ def sensors(profile: Profile, chain: Sequence[str]) -> list[dg.SensorDefinition]
         requests = list(due_videos(context.instance, store, profile, links, tries, time.time()))
         return dg.SensorResult(run_requests=requests, cursor=json.dumps(tries))
 
-    build_what_changed = dg.AutomationConditionSensorDefinition(
-        "build_what_changed",
-        target=dg.AssetSelection.assets(*PER_VIDEO, DATASET, *chain),
-        minimum_interval_seconds=config.poll_s,
-        default_status=status,
-        run_tags=TAGS,
-        # One run a video: a backfill of many would fail, and carry one version, as one.
-        emit_backfills=False,
-        # The condition that reads the dataset's checks is this project's own.
-        use_user_code_server=True,
-        description="New or changed videos, their frames, one dataset, and, if that is novel enough, everything behind it.",
-    )
+    with warnings.catch_warnings():
+        # Conditions of one's own are a beta of Dagster's; the one that reads the dataset's checks is this project's own.
+        warnings.simplefilter("ignore", BetaWarning)
+        build_what_changed = dg.AutomationConditionSensorDefinition(
+            "build_what_changed",
+            target=dg.AssetSelection.assets(*PER_VIDEO, DATASET, *chain),
+            minimum_interval_seconds=config.poll_s,
+            default_status=status,
+            run_tags=TAGS,
+            # One run a video: a backfill of many would fail, and carry one version, as one.
+            emit_backfills=False,
+            use_user_code_server=True,
+            description="New or changed videos, their frames, one dataset, and, if that is novel enough, everything behind it.",
+        )
     return [build_what_changed, watch_crops, retry_videos]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 from dagster import AutomationCondition as AC
+from dagster import DagsterEventType
 
 from emurl_core.automation import AutomationConfig
 
@@ -60,7 +61,7 @@ def worth_a_training(instance: dg.DagsterInstance, graph: Any) -> bool:
     found = {}
     for key, record in records.items():
         event = record.event.dagster_event if record.event else None
-        if event is not None and event.is_asset_check_evaluation:
+        if event is not None and event.event_type == DagsterEventType.ASSET_CHECK_EVALUATION:
             found[key.name] = event.asset_check_evaluation_data
     stopped = any(
         e.blocking and not e.passed and e.severity == dg.AssetCheckSeverity.ERROR for e in found.values()

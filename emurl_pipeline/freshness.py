@@ -47,7 +47,9 @@ def outdated_videos(
         v: a for v, a in videos.items() if (here := find_video(rows[v], store, book)) and here.id == a.id
     }
     frames = _current(instance, store, "frames", sorted(videos), profile.frames, extract)
-    frames = _of_these_crops(instance, frames, crop_versions(Path(profile.frames.crop_config), list(rows.values())))
+    frames = _of_these_crops(
+        instance, frames, crop_versions(Path(profile.frames.crop_config), list(rows.values()))
+    )
     fresh = {v for v, a in frames.items() if videos[v].id in {i["id"] for i in a.record["inputs"]}}
     work = Work()
     for video in rows:

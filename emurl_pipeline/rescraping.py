@@ -197,4 +197,3 @@ def _links(instance: dg.DagsterInstance, store: ArtifactStore) -> list[VideoLink
 def _store(context: dg.SensorEvaluationContext) -> ArtifactStore:
     store: ArtifactStore = context.resources.data.store()
     return store
-

@@ -88,7 +88,9 @@ def no_regression(work: Work, evaluation: Artifact) -> tuple[bool, Mapping[str, 
 
 def _previous(work: Work, evaluation: Artifact) -> Artifact | None:
     """The latest evaluation of another policy."""
-    records = work.dagster.instance.fetch_materializations(dg.AssetKey("evaluation"), limit=_LOOKED_BACK).records
+    records = work.dagster.instance.fetch_materializations(
+        dg.AssetKey("evaluation"), limit=_LOOKED_BACK
+    ).records
     for record in records:
         made = record.asset_materialization
         version = (made.tags or {}).get(DATA_VERSION_TAG) if made else None

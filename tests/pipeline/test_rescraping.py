@@ -139,9 +139,7 @@ def test_a_fourth_run_is_fetched_alone_and_followed_by_one_training(clockwork):
     new = clock.video("run 3 1000")
     assert ran == [(VIDEO, new), DATASET, TRAINING]
     assert clock.scrape() == [], "an unchanged scrape starts nothing"
-    assert (
-        clock.store.get("evaluation").lineage["nodes"].keys() >= {clock.store.get("frames", None, new).id}
-    )
+    assert clock.store.get("evaluation").lineage["nodes"].keys() >= {clock.store.get("frames", None, new).id}
 
 
 def test_a_changed_crop_cuts_its_own_video_anew_and_what_follows(clockwork):

@@ -94,7 +94,9 @@ def build_toys(chosen: Profile, home: Path) -> dg.Definitions:
              "split": split_of(f.facts["run_id"], 0.1, 0.1)}
             for v, f in sorted(found.items())
         ]  # fmt: skip
-        return _publish(work, "frame_dataset", [Input("frames", f) for f in found.values()], "", videos=videos)
+        return _publish(
+            work, "frame_dataset", [Input("frames", f) for f in found.values()], "", videos=videos
+        )
 
     def model(name: str, deps: Sequence[str]) -> dg.AssetsDefinition:
         def body(work: Work, config: ToyConfig) -> Artifact:
@@ -147,6 +149,4 @@ def _publish(work: Work, kind: str, inputs: Sequence[Input], content: str, **fac
 
 if "TOY_FOLDER" in os.environ:
     _folder = Path(os.environ["TOY_FOLDER"])
-    defs = build_toys(
-        profile(_folder, enabled=True, poll_s=2, cron=os.environ["TOY_CRON"]), _folder / "home"
-    )
+    defs = build_toys(profile(_folder, enabled=True, poll_s=2, cron=os.environ["TOY_CRON"]), _folder / "home")

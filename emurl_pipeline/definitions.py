@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 
 from emurl_core.profiles import Profile, load_profile
+from emurl_pipeline import failures, rescraping
 from emurl_pipeline.assets import (
     actions,
     dynamics,
@@ -21,7 +22,6 @@ from emurl_pipeline.assets import (
     tokenizer,
     validation,
 )
-from emurl_pipeline import failures, rescraping
 from emurl_pipeline.conditions import automate
 from emurl_pipeline.resources import DataHome, settings_resource
 from emurl_pipeline.tracking import MlflowTracking

@@ -16,8 +16,8 @@ from toy_stage import CODE_VERSION, ToyConfig, make_toy
 from emurl_core.artifacts import Artifact, Input, version_of
 from emurl_core.automation import AutomationConfig
 from emurl_core.frames import FramesConfig
-from emurl_core.frames.manual_crops import fingerprint, names_of, read_manual_crops
 from emurl_core.frames.manifest import split_of
+from emurl_core.frames.manual_crops import fingerprint, names_of, read_manual_crops
 from emurl_core.profiles import Profile
 from emurl_core.sources.scrape import ScrapeConfig, video_ids
 from emurl_pipeline import failures, rescraping

@@ -12,19 +12,19 @@ from datetime import timedelta
 from typing import Any
 
 import dagster as dg
-from dagster import AutomationCondition as AC
 from dagster import DagsterEventType
 
 from emurl_core.automation import AutomationConfig
 from emurl_pipeline.partitions import DATA_VERSION_TAG
 
+AC = dg.AutomationCondition
 DATASET = "frame_dataset"
 NOVELTY = "novelty"
 """Name of the dataset's check that says whether a training is worth it."""
 _TRAINED_ON = f"dagster/input_data_version/{DATASET}"
 
 
-class AskedFor(AC):
+class AskedFor(dg.AutomationCondition):
     """Is asked for on this very tick. Unlike `will_be_requested` also where it can't be in one run with what depends on it."""
 
     @property
@@ -64,7 +64,7 @@ ONE_DATASET = ((_FIRST | _CHANGED.since(AC.newly_requested())) & ~_UNDER_WAY & ~
 """The dataset waits for all videos that are under way, and for none that failed."""
 
 
-class DatasetIsWorthATraining(AC):
+class DatasetIsWorthATraining(dg.AutomationCondition):
     """The latest dataset passed its check of novelty, no blocking check stopped it, and the run that made it is over."""
 
     @property

@@ -20,6 +20,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from emurl_core.actions import ClipsConfig, CloningConfig, InverseDynamicsConfig, LabelsConfig
+from emurl_core.automation import AutomationConfig
 from emurl_core.configuration import StageConfig
 from emurl_core.dynamics import DynamicsConfig
 from emurl_core.evaluation import (
@@ -68,6 +69,7 @@ class Profile(StageConfig):
     policy: PolicyConfig = PolicyConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     validation: ValidationConfig = ValidationConfig()
+    automation: AutomationConfig = AutomationConfig()
 
 
 def load_profile(name_or_path: str | Path | None = None) -> Profile:

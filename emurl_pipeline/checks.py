@@ -1,12 +1,15 @@
 """Questions about a finished artifact. What is asked of which stage is in `emurl_pipeline.assets`."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from emurl_core.artifacts import Artifact
+
+if TYPE_CHECKING:
+    from emurl_pipeline.materialization import Work
 
 OVERRIDE = "train it longer or on more speedruns, or set policy.accept_failed_gates in the profile to try all the same"
 
@@ -17,22 +20,20 @@ class Check:
 
     name: str
     description: str
-    ask: Callable[[Artifact], tuple[bool, Mapping[str, Any]]] | None
-    """None where only the asset's body knows the answer."""
+    ask: Callable[[Artifact], tuple[bool, Mapping[str, Any]]]
     blocking: bool = True
 
     def spec(self, asset: str) -> dg.AssetCheckSpec:
         """The check as Dagster knows it."""
         return dg.AssetCheckSpec(self.name, asset=asset, description=self.description, blocking=self.blocking)
 
-    def answer(
-        self, artifact: Artifact, given: tuple[bool, Mapping[str, Any]] | None = None
-    ) -> dg.AssetCheckResult:
-        """Ask it, unless the asset's body answered already."""
-        if given is None:
-            assert self.ask is not None, f"nobody answered the check {self.name}"
-            given = self.ask(artifact)
-        passed, seen = given
+    def answer(self, artifact: Artifact, work: "Work | None" = None) -> dg.AssetCheckResult:
+        """Ask it.
+
+        Args:
+            work: of the materialization, for questions that look beyond the artifact.
+        """
+        passed, seen = self._asked(artifact, work)
         severity = dg.AssetCheckSeverity.ERROR if self.blocking else dg.AssetCheckSeverity.WARN
         return dg.AssetCheckResult(
             passed=passed,
@@ -41,6 +42,21 @@ class Check:
             severity=severity,
             description=self.description,
         )
+
+    def _asked(self, artifact: Artifact, work: "Work | None") -> tuple[bool, Mapping[str, Any]]:
+        return self.ask(artifact)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WiderCheck(Check):
+    """A question that looks beyond the artifact: at what was there before it, or beside it. Its materialization isn't told yet."""
+
+    ask: Callable[[Artifact], tuple[bool, Mapping[str, Any]]] = field(init=False, repr=False)
+    ask_within: Callable[["Work", Artifact], tuple[bool, Mapping[str, Any]]]
+
+    def _asked(self, artifact: Artifact, work: "Work | None") -> tuple[bool, Mapping[str, Any]]:
+        assert work is not None
+        return self.ask_within(work, artifact)
 
 
 def passes_gate(model: Artifact) -> tuple[bool, Mapping[str, Any]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 
 from emurl_core.profiles import Profile, load_profile
+from emurl_pipeline import failures, rescraping
 from emurl_pipeline.assets import (
     actions,
     dynamics,
@@ -21,6 +22,7 @@ from emurl_pipeline.assets import (
     tokenizer,
     validation,
 )
+from emurl_pipeline.conditions import automate
 from emurl_pipeline.extraction import extraction_job
 from emurl_pipeline.resources import DataHome, settings_resource
 from emurl_pipeline.retraction import retract_job
@@ -68,8 +70,11 @@ def build(
         mlflow: where to track; default the sqlite store in the data folder.
     """
     chosen = profile if isinstance(profile, Profile) else load_profile(profile)
+    chain = [name for name in from_dataset(chosen) if name != "frame_dataset"]
     return dg.Definitions(
-        assets=[asset for stage in STAGES for asset in stage.assets(chosen)],
+        assets=automate(
+            [asset for stage in STAGES for asset in stage.assets(chosen)], chain, chosen.automation
+        ),
         asset_checks=validation.checks(chosen),
         resources={
             "data": DataHome(home=str(home) if home else ""),
@@ -88,6 +93,8 @@ def build(
             ),
             retract_job,
         ],
+        schedules=[rescraping.schedule(chosen.automation)],
+        sensors=[*rescraping.sensors(chosen, chain), failures.sensor(chosen.automation)],
     )
 
 

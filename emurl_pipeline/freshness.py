@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import dagster as dg
 
@@ -18,9 +19,12 @@ from emurl_core.sources.outcomes import OutcomeBook
 from emurl_core.sources.published_video import find_video
 from emurl_core.sources.retractions import RetractionBook
 from emurl_core.sources.standing import standing
+from emurl_pipeline.crops import NO_ENTRY, VIDEO_CROP, crop_versions
 from emurl_pipeline.materialization import CONFIG_TAG, config_hash
 from emurl_pipeline.partitions import DATA_VERSION_TAG, latest_tags
 from emurl_pipeline.upstream import kind_of
+
+CROP_TAG = f"dagster/input_data_version/{VIDEO_CROP.to_user_string()}"
 
 
 @dataclass
@@ -45,6 +49,9 @@ def outdated_videos(
         v: a for v, a in videos.items() if (here := find_video(rows[v], store, book)) and here.id == a.id
     }
     frames = _current(instance, store, "frames", sorted(videos), profile.frames, extract)
+    frames = _of_these_crops(
+        instance, frames, crop_versions(Path(profile.frames.crop_config), list(rows.values()))
+    )
     fresh = {v for v, a in frames.items() if videos[v].id in {i["id"] for i in a.record["inputs"]}}
     # Files go with a retraction, and that may have been taken back.
     fresh = {v for v in fresh if frames[v].has(FRAMES_FILE)}
@@ -61,6 +68,15 @@ def outdated_videos(
         else:
             work.left_out[video] = f"{known.outcome}: {known.message}"
     return work
+
+
+def _of_these_crops(
+    instance: dg.DagsterInstance, frames: Mapping[str, Artifact], crops: Mapping[str, str]
+) -> dict[str, Artifact]:
+    """Those that were cut with the crop by hand that stands now, or without one if none does."""
+    made = latest_tags(instance, dg.AssetKey("frames"), sorted(frames))
+    used = {video: tags.get(CROP_TAG, NO_ENTRY) for video, tags in made.items()}
+    return {video: artifact for video, artifact in frames.items() if used.get(video) == crops[video]}
 
 
 def _current(

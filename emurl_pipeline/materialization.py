@@ -171,7 +171,7 @@ def _materialize(
             "reused": reused,
             "core_seconds": seconds,
         },
-        check_results=[check.answer(artifact, work.answers.get(check.name)) for check in checks],
+        check_results=[check.answer(artifact, work) for check in checks],
     )
 
 

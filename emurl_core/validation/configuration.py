@@ -20,6 +20,8 @@ class ValidationConfig(StageConfig):
     """By how much an expert's mean step reward must exceed random play's, in shares of a run."""
     highest_penalty_share: float = Field(0.1, gt=0)
     """The time penalty may be this share of an expert's mean step reward."""
+    least_valid_screens: float = Field(0.5, ge=0, le=1)
+    """Share of the videos looked at in which a game's screen must have been found, one that fits the emulator's pictures."""
     timed_steps: int = Field(3, ge=1)
     """Training steps of each model that are timed, after one that is not."""
     timed_at_most_s: float = Field(12.0, gt=0)

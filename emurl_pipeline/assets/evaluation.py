@@ -3,14 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
-from emurl_core.artifacts import Artifact
+import dagster as dg
+
+from emurl_core.artifacts import Artifact, ArtifactError
 from emurl_core.evaluation import EvaluationConfig, RewardTruthConfig, evaluate, measure_reward_truth
 from emurl_core.evaluation.champion import Verdict, consider
 from emurl_core.game import GameConfig
 from emurl_core.game.registry import GAMES
 from emurl_core.profiles import Profile
-from emurl_pipeline.checks import Check
+from emurl_pipeline.checks import Check, WiderCheck
 from emurl_pipeline.materialization import Work, stage_asset
+from emurl_pipeline.partitions import DATA_VERSION_TAG
+
+_LOOKED_BACK = 50
 
 CHAMPION = "champion"
 
@@ -31,7 +36,18 @@ def assets(profile: Profile) -> list[Any]:
         shared=["game"],
         checks=[
             Check("measured", "The evaluation has numbers, all of them finite.", measured),
-            Check(CHAMPION, "The evaluated policy is the champion of its game.", None, blocking=False),
+            WiderCheck(
+                name=CHAMPION,
+                description="The evaluated policy is the champion of its game.",
+                ask_within=lambda work, _: work.answers[CHAMPION],
+                blocking=False,
+            ),
+            WiderCheck(
+                name="no_regression",
+                description="True progress is not below the previous policy's for certain (95%).",
+                ask_within=no_regression,
+                blocking=False,
+            ),
         ],
     )
     def evaluation(work: Work, config: EvaluationConfig) -> Artifact:
@@ -88,3 +104,36 @@ def told(verdict: Verdict) -> dict[str, Any]:
             f"champion/gain{end}": v for end, v in zip(("", "_low", "_high"), verdict.margin, strict=True)
         }
     return shown
+
+
+def no_regression(work: Work, evaluation: Artifact) -> tuple[bool, Mapping[str, Any]]:
+    """Whether the policy gets no less far than the previous one that was evaluated. Without one there is nothing to lose."""
+    previous = _previous(work, evaluation)
+    if previous is None:
+        return True, {"previous": "none of another policy"}
+    from emurl_core.evaluation.comparison import difference
+
+    try:
+        found = difference(evaluation, previous)
+    except ArtifactError as error:
+        return True, {"previous": previous.id, "not_compared": str(error)}
+    seen = {"difference": found.mean, "low": found.low, "high": found.high, "previous": previous.id}
+    return found.high >= 0, seen
+
+
+def _previous(work: Work, evaluation: Artifact) -> Artifact | None:
+    """The latest evaluation of another policy."""
+    records = work.dagster.instance.fetch_materializations(
+        dg.AssetKey("evaluation"), limit=_LOOKED_BACK
+    ).records
+    for record in records:
+        made = record.asset_materialization
+        version = (made.tags or {}).get(DATA_VERSION_TAG) if made else None
+        found = work.store.find("evaluation", version) if version else None
+        if found is not None and _policy(found) != _policy(evaluation):
+            return found
+    return None
+
+
+def _policy(evaluation: Artifact) -> list[str]:
+    return [given["id"] for given in evaluation.record["inputs"] if given["role"] == "policy"]

@@ -1,22 +1,27 @@
 """Group `frames`: Game Boy frames out of each video, and the pinned dataset of them all."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from emurl_core.artifacts import Artifact, ArtifactError
+from emurl_core.automation import AutomationConfig
 from emurl_core.frames import DatasetConfig, FramesConfig, build_dataset, cut_frames, extract
 from emurl_core.frames.manual_crops import explain_unknown, unknown_entries
+from emurl_core.frames.novelty import novelty
 from emurl_core.game import GameConfig
+from emurl_core.lineage import ancestors
 from emurl_core.profiles import Profile
 from emurl_core.sources.links import read_links
+from emurl_core.sources.outcomes import OutcomeBook
 from emurl_core.sources.retractions import RetractionBook
 from emurl_core.sources.scrape import video_ids
-from emurl_pipeline.checks import Check
+from emurl_pipeline.checks import Check, WiderCheck
+from emurl_pipeline.conditions import NOVELTY
 from emurl_pipeline.materialization import Work, stage_asset
 from emurl_pipeline.outcomes import outcome_metadata
 from emurl_pipeline.retraction import CHECK
-from emurl_pipeline.upstream import pinned_partitions
+from emurl_pipeline.upstream import pinned, pinned_partitions
 
 SPLITS = ("train", "validation", "test")
 
@@ -28,7 +33,7 @@ def assets(profile: Profile) -> list[Any]:
         profile.frames,
         core=extract,
         group="frames",
-        deps=["videos"],
+        deps=["videos", "video_crop"],
         kinds={"numpy"},
         partitioned=True,
         pool="extract",
@@ -53,6 +58,18 @@ def assets(profile: Profile) -> list[Any]:
             Check("splits_disjoint", "No speedrun is in two splits.", splits_disjoint),
             Check("splits_filled", "Every split has frames.", splits_filled),
             Check(CHECK, "No video in it was retracted.", no_retracted_video, blocking=False),
+            WiderCheck(
+                name="screens_valid",
+                description="In most videos looked at, the game's screen was found, and fits the emulator's pictures.",
+                ask_within=screens_valid(profile.validation.least_valid_screens),
+                blocking=profile.validation.block,
+            ),
+            WiderCheck(
+                name=NOVELTY,
+                description="Other enough than what the models were last trained on to train them again: see section automation.",
+                ask_within=novel(profile.automation),
+                blocking=False,
+            ),
         ],
     )
     def frame_dataset(work: Work, config: DatasetConfig) -> Artifact:
@@ -84,6 +101,61 @@ def assets(profile: Profile) -> list[Any]:
         return build_dataset(list(found.values()), runs, config, work.context)
 
     return [frames, frame_dataset]
+
+
+Answer = tuple[bool, Mapping[str, Any]]
+
+
+def screens_valid(least_share: float) -> Callable[[Work, Artifact], Answer]:
+    """The question whether at least this share of the videos that were looked at shows a game where one was found."""
+
+    def ask(work: Work, dataset: Artifact) -> Answer:
+        book = OutcomeBook(work.store.home)
+        wanted = set(video_ids(work.upstream("speedrun_runs")))
+        none = sorted(o.video_id for o in book.of(wanted) if o.outcome == "no_game_screen")
+        wrong = sorted(dataset.facts["quarantined"])
+        found = {v["video_id"] for v in dataset.facts["videos"]} - {*none, *wrong}
+        looked_at = len(found) + len(none) + len(wrong)
+        share = len(found) / looked_at if looked_at else 0.0
+        seen = {
+            "share": share,
+            "at_least": least_share,
+            "videos_looked_at": looked_at,
+            "without_a_screen": none,
+            "quarantined": wrong,
+            "to_do": "look at them with `emurl crops-report`; give their screens by hand, or leave the videos out",
+        }
+        return share >= least_share, seen
+
+    return ask
+
+
+def novel(config: AutomationConfig) -> Callable[[Work, Artifact], Answer]:
+    """The question whether a dataset is worth a training, beside the one that the latest tokenizer was trained on."""
+
+    def ask(work: Work, dataset: Artifact) -> Answer:
+        before = _last_trained_on(work)
+        found = novelty(dataset, before)
+        return found.enough(config), {
+            "changed_share": found.share,
+            "changed_frames": found.changed_frames,
+            "new_or_changed_videos": list(found.new_videos),
+            "gone_videos": list(found.gone_videos),
+            "trained_on": before.id if before else "nothing yet",
+            "at_least": f"{config.novel_share:g} of the frames, and {config.novel_frames:,}",
+        }
+
+    return ask
+
+
+def _last_trained_on(work: Work) -> Artifact | None:
+    """The dataset of the latest tokenizer, with which every training begins; None where there is none, or not any more."""
+    try:
+        tokenizer = pinned(work.dagster.instance, work.store, "tokenizer")
+        (node,) = ancestors(tokenizer, "frame_dataset").values()
+        return work.store.get("frame_dataset", node["version"])
+    except (ArtifactError, ValueError):
+        return None
 
 
 def splits_disjoint(dataset: Artifact) -> tuple[bool, Mapping[str, Any]]:

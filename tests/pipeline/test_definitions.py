@@ -54,7 +54,8 @@ def test_the_graph_is_the_one_of_the_design(graph):
         "speedrun_runs": set(),
         "video_metadata": {"speedrun_runs"},
         "videos": {"video_metadata"},
-        "frames": {"videos"},
+        "video_crop": set(),
+        "frames": {"videos", "video_crop"},
         "retractions": set(),
         "frame_dataset": {"frames", "speedrun_runs", "retractions"},
         "tokenizer": {"frame_dataset"},
@@ -105,7 +106,7 @@ def test_a_reward_model_waits_for_the_tokenizer_as_a_run_may_choose_another_vari
 
 def test_only_videos_have_partitions(graph):
     partitioned = {k.to_user_string() for k in graph.get_all_asset_keys() if graph.get(k).is_partitioned}
-    assert partitioned == {"video_metadata", "videos", "frames"}
+    assert partitioned == {"video_metadata", "video_crop", "videos", "frames"}
 
 
 @pytest.mark.parametrize("name", [*ASSETS, *ACTIONS, *ON_REQUEST])
@@ -181,6 +182,31 @@ def test_checks_before_long_runs_wait_for_the_gpu_and_say_whose_numbers_they_ask
     for asked in validation.checks(load_profile("demo")):
         assert asked.op.pool == "gpu"
         assert all("those of the profile" in spec.description for spec in asked.check_specs)
+
+
+def test_automation_starts_as_the_profile_says_and_covers_what_a_headless_run_builds():
+    demo = load_profile("demo")
+    for enabled in (False, True):
+        chosen = demo.model_copy(
+            update={"automation": demo.automation.model_copy(update={"enabled": enabled})}
+        )
+        repository = build(chosen).get_repository_def()
+        assert (repository.get_schedule_def("rescrape").default_status.value == "RUNNING") is enabled
+        for name in ("build_what_changed", "watch_crops", "retry_videos"):
+            assert (repository.get_sensor_def(name).default_status.value == "RUNNING") is enabled
+    graph = build(demo).resolve_asset_graph()
+    automated = {
+        k.to_user_string()
+        for k in graph.get_all_asset_keys()
+        if graph.get(k).automation_condition is not None
+    }
+    assert automated == {"videos", "frames", *from_dataset(demo)}
+    sensors = [s.name for s in build(demo).get_repository_def().sensor_defs]
+    assert "default_automation_condition_sensor" not in sensors
+
+
+def test_the_table_of_speedruns_may_not_grow_old(graph):
+    assert graph.get(dg.AssetKey("speedrun_runs")).freshness_policy is not None
 
 
 def test_the_workspace_file_names_this_module():

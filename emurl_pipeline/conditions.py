@@ -31,7 +31,7 @@ class AskedFor(dg.AutomationCondition):
     def name(self) -> str:
         return "asked_for"
 
-    def evaluate(self, context: dg.AutomationContext) -> dg.AutomationResult:  # type: ignore[override]
+    def evaluate(self, context: dg.AutomationContext) -> dg.AutomationResult:
         """Those partitions that are."""
         asked = context.request_subsets_by_key.get(context.key)
         found = context.candidate_subset.compute_intersection(asked) if asked else context.get_empty_subset()
@@ -71,7 +71,7 @@ class DatasetIsWorthATraining(dg.AutomationCondition):
     def name(self) -> str:
         return "dataset_is_worth_a_training"
 
-    def evaluate(self, context: dg.AutomationContext) -> dg.AutomationResult:  # type: ignore[override]
+    def evaluate(self, context: dg.AutomationContext) -> dg.AutomationResult:
         """All or nothing: only assets without partitions are asked about."""
         view = context.asset_graph_view
         holds = worth_a_training(view.instance, view.asset_graph)
@@ -127,7 +127,8 @@ def automate(assets: Iterable[Any], chain: Sequence[str], config: AutomationConf
     Args:
         chain: names of the models, the policy and the evaluation.
     """
-    chosen = {"videos": FILL, "frames": FILL, DATASET: ONE_DATASET} | dict.fromkeys(chain, retrain(chain))
+    chosen: dict[str, dg.AutomationCondition[Any]] = {"videos": FILL, "frames": FILL, DATASET: ONE_DATASET}
+    chosen |= dict.fromkeys(chain, retrain(chain))
 
     def with_condition(spec: dg.AssetSpec) -> dg.AssetSpec:
         name = spec.key.to_user_string()

@@ -84,8 +84,8 @@ def map_of_visits(episodes: Sequence[Episode]) -> np.ndarray:
     for number, here in MAPS.items():
         x, y = corners[int(number)]
         canvas[y : y + here.height, x : x + here.width] = _WALL
-    for number, x, y in walkable_tiles():
-        canvas[corners[number][1] + y, corners[number][0] + x] = _FLOOR
+    for tile in walkable_tiles():
+        canvas[corners[tile[0]][1] + tile[2], corners[tile[0]][0] + tile[1]] = _FLOOR
     seen = [tiles_visited(e) for e in episodes]
     for tile in set().union(*seen):
         share = sum(tile in s for s in seen) / len(seen)
@@ -114,7 +114,8 @@ def pictures_picture(groups: Mapping[str, Sequence[Episode]], path: Path) -> Non
 @cache
 def _layout() -> tuple[dict[int, tuple[int, int]], int]:
     """Upper left corner (column, row) of every map on the canvas, and its height: rows of maps, with room for their names."""
-    corners, x, y, tallest = {}, 0, 2, 0
+    corners: dict[int, tuple[int, int]] = {}
+    x, y, tallest = 0, 2, 0
     for number, here in MAPS.items():
         if x + here.width > _ROW_TILES:
             x, y, tallest = 0, y + tallest + _GAP_TILES + 2, 0

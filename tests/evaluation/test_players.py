@@ -73,7 +73,7 @@ def test_the_scripted_player_plays_the_same_episodes_and_finishes_the_game(
         episodes = play(game, player, "scripted", seeds, 1_200, sight, 2_000)
     assert [e.seed for e in episodes] == seeds
     assert all("ending" in e.reached and e.true_progress.max() == 1 for e in episodes)
-    assert visited_share(episodes) > 0.2
+    assert visited_share(episodes) > 0.1
     assert (START[0], START[1], START[2]) in tiles_visited(episodes[0])
 
 
@@ -188,7 +188,7 @@ def test_an_mp4_lies_beside_the_gif_with_every_step_and_the_score(
     assert len(pictures) >= STEPS + 1
     with Image.open(evaluation.pictures["agent"]) as gif:
         still = np.asarray(gif.convert("L")).astype(int)
-    assert np.abs(pictures[0].astype(int) - still).mean() < 12, "the same picture, score and all"
+    assert np.abs(pictures[0].astype(int) - still).mean() < 4, "the same picture, score and all"
 
 
 def test_a_loop_is_few_pictures_for_half_a_minute() -> None:
@@ -244,7 +244,7 @@ def test_one_page_holds_all_policies_and_asks_nobody(
     gain = evaluation.metrics["stochastic/true_progress"] - first.metrics["stochastic/true_progress"]
     assert f"{gain:.3g} [" in page
     assert page.count("data:image/gif;base64,") >= 2
-    assert "http" not in page.replace("http-equiv", "")
+    assert "://" not in page
     with pytest.raises(ValueError, match="found no evaluation under"):
         write_policy_page(ArtifactStore(tmp_path / "empty"))
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import dagster as dg
 from dagster import BetaWarning
+from dagster._core.definitions.partitions.context import partition_loading_context
 from dagster._core.storage.partition_status_cache import AssetPartitionStatus
 
 from emurl_core.artifacts import ArtifactError, ArtifactStore
@@ -120,7 +121,8 @@ def due_videos(
     rows = {link.video_id: link for link in links}
     failed_before: set[str] = set()
     for asset in PER_VIDEO:
-        statuses = instance.get_status_by_partition(dg.AssetKey(asset), list(rows), VIDEOS) or {}
+        with partition_loading_context(dynamic_partitions_store=instance):
+            statuses = instance.get_status_by_partition(dg.AssetKey(asset), list(rows), VIDEOS) or {}
         failed = {v for v, status in statuses.items() if status == AssetPartitionStatus.FAILED}
         for video in sorted(failed - failed_before):
             known = book.find(video)

@@ -1,5 +1,6 @@
 """Which videos still need work, for headless runs. In the UI, Dagster's own staleness says the same."""
 
+import hashlib
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -75,8 +76,15 @@ def _of_these_crops(
 ) -> dict[str, Artifact]:
     """Those that were cut with the crop by hand that stands now, or without one if none does."""
     made = latest_tags(instance, dg.AssetKey("frames"), sorted(frames))
-    used = {video: tags.get(CROP_TAG, NO_ENTRY) for video, tags in made.items()}
-    return {video: artifact for video, artifact in frames.items() if used.get(video) == crops[video]}
+    used = {video: tags.get(CROP_TAG, _as_input(NO_ENTRY)) for video, tags in made.items()}
+    return {
+        video: artifact for video, artifact in frames.items() if used.get(video) == _as_input(crops[video])
+    }
+
+
+def _as_input(version: str) -> str:
+    """What Dagster notes of an input of one partition: the hash of its version."""
+    return hashlib.sha256(version.encode()).hexdigest()
 
 
 def _current(

@@ -16,6 +16,7 @@ ORDER = (
     "ranks",
     "cluster",
     "stage",
+    "automation",
     "game",
     "synthetic",
     "sources",

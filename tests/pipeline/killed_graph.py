@@ -48,7 +48,7 @@ def killable_profile(videos: Path) -> Profile:
             "clips": ClipsConfig(workers=1),
             # Trained enough to name other buttons than none: without a press there is nothing to clone.
             "inverse_dynamics": InverseDynamicsConfig(
-                rollout_sessions=4, held_out_sessions=1, session_frames=40, window_frames=16, steps=80, batch_size=4,
+                rollout_sessions=4, held_out_sessions=2, session_frames=40, window_frames=16, steps=80, batch_size=4,
                 channels=8, width=16, learning_rate=3e-3, dropout=0.0, validate_every=0, warmup_steps=1,
                 gate_accuracy_gain=-1.0, gate_pressed_gain=-1.0,
             ),

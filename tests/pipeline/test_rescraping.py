@@ -79,6 +79,8 @@ class Clockwork:
             definitions=self.definitions,
             resources={"data": DataHome(home=str(self.store.home))},
         ) as context:
+            # A daemon's context knows its instance by reference, and takes the partitions from there.
+            context.caching_dynamic_partitions_loader = self.instance
             found = sensor.evaluate_tick(context)
         self.cursors[name] = found.cursor
         for event in found.asset_events:

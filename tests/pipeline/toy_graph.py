@@ -127,6 +127,7 @@ def build_toys(chosen: Profile, home: Path) -> dg.Definitions:
             "data": DataHome(home=str(home)),
             "mlflow": MlflowTracking(enabled=False),
             "runtime": settings_resource(chosen.runtime),
+            "execution": settings_resource(chosen.execution),
         },
         jobs=[dg.define_asset_job("scrape", ["speedrun_runs"])],
         schedules=[rescraping.schedule(chosen.automation)],

@@ -44,11 +44,12 @@ def toy(work: Work, config: ToyConfig) -> Artifact:
     return make_toy(config, work.context)
 
 
-@dg.sensor(
-    job_names=["both", "both_apart"],
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    minimum_interval_seconds=1,
-)
+both = dg.define_asset_job("both", [quick, toy], executor_def=dg.in_process_executor)
+# Each step in a process of its own, as in the real graph.
+both_apart = dg.define_asset_job("both_apart", [quick, toy], executor_def=dg.multiprocess_executor)
+
+
+@dg.sensor(jobs=[both, both_apart], default_status=dg.DefaultSensorStatus.RUNNING, minimum_interval_seconds=1)
 def wanted() -> Iterator[dg.RunRequest]:
     """A run for each file `<number>.wanted`, which says of which job."""
     for path in sorted(FOLDER.glob("*.wanted")):
@@ -60,11 +61,7 @@ def wanted() -> Iterator[dg.RunRequest]:
 defs = dg.Definitions(
     assets=[quick, toy],
     sensors=[wanted],
-    jobs=[
-        dg.define_asset_job("both", [quick, toy], executor_def=dg.in_process_executor),
-        # Each step in a process of its own, as in the real graph.
-        dg.define_asset_job("both_apart", [quick, toy], executor_def=dg.multiprocess_executor),
-    ],
+    jobs=[both, both_apart],
     resources={
         "data": DataHome(home=str(FOLDER / "home")),
         "mlflow": MlflowTracking(enabled=False),

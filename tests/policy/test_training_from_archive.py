@@ -13,7 +13,6 @@ import torch
 from policy_inputs import GAME, PolicyInputs
 from test_training import CONFIG, train_at
 
-import emurl_core.evaluation
 from emurl_core import cli
 from emurl_core.artifacts import Artifact
 from emurl_core.game import open_game
@@ -134,9 +133,3 @@ def test_emurl_starts_lists_proves_and_draws(
     assert (code, lines[-1]) == (0, f"{count} of {count} start states hold")
     code, _ = emurl("pictures", "--out", str(tmp_path / "drawn"))
     assert (code, len(list((tmp_path / "drawn").glob("*.png")))) == (0, count)
-
-
-def test_evaluation_knows_nothing_of_start_states() -> None:
-    folder = Path(emurl_core.evaluation.__file__).parent
-    for file in sorted(folder.glob("*.py")):
-        assert "emurl_core.starts" not in file.read_text(), f"{file}: evaluation is from power-on alone"

@@ -20,7 +20,7 @@ from emurl_pipeline.run_launcher import began_at
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 PATIENCE_S = 200.0
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @dataclass

@@ -63,6 +63,7 @@ def daemon(tmp_path: Path) -> Iterator[tuple[Path, dg.DagsterInstance]]:
         log.close()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_a_running_daemon_builds_what_a_new_speedrun_changes_and_nothing_else(daemon):
     folder, instance = daemon

@@ -14,6 +14,7 @@ import pytest
 
 from emurl_pipeline.ui import free_port
 
+_TOKEN = secrets.token_hex(32)
 _HEAD = """
 import sys, ray
 ray.init(num_cpus=3, num_gpus=0, include_dashboard=True, dashboard_host="127.0.0.1", dashboard_port=int(sys.argv[1]),
@@ -29,12 +30,8 @@ def ray_head() -> Iterator[tuple[str, str]]:
     """Address of its dashboard, where jobs are submitted, and that for who joins. This process is told the head's token, and nothing is left in anybody's home."""
     if importlib.util.find_spec("ray") is None or importlib.util.find_spec("dagster_ray") is None:
         pytest.skip("the extra `ray` is not installed")
-    # Ray reads these when it is imported.
-    os.environ |= {
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": secrets.token_hex(32),
-        "RAY_USAGE_STATS_ENABLED": "0",
-    }
+    # Ray reads these once in a process: a second head of it must ask for the token of the first.
+    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": _TOKEN, "RAY_USAGE_STATS_ENABLED": "0"}
     port = free_port(8365)
     # Sockets lie in this folder, and their paths must be short.
     folder = tempfile.mkdtemp(prefix="r-", dir="/tmp")

@@ -123,7 +123,11 @@ def test_two_ranks_go_on_from_where_one_process_was_killed(shared: Shared, homes
     found = ArtifactStore(homes[1]).get("dynamics")
     assert found.version == expected.version
     for name, tensor in expected.tensors().items():
-        assert torch.allclose(tensor, found.tensors()[name], atol=1e-4), name
+        one, two = tensor, found.tensors()[name]
+        if name.endswith("attention_in.bias"):
+            # A bias of all keys changes no attention: its gradient is rounding, of which Adam makes whole steps.
+            one, two = (torch.cat([b.chunk(3)[0], b.chunk(3)[2]]) for b in (one, two))
+        assert torch.allclose(one, two, atol=1e-4), name
 
 
 def test_a_rank_that_dies_ends_the_job_and_nothing_is_published(

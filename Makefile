@@ -34,8 +34,9 @@ demo: setup ## the whole graph on the embedded game, with a report
 ui: setup ## Dagster's and MLflow's pages on the same home
 	@$(BIN)/emurl ui
 
-test: setup ## all tests, two at a time
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+# Three at a time on two cores: one of them mostly waits for a server, a browser or a process that it killed.
+test: setup ## all tests, three at a time
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup ## style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -44,6 +44,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "return filter .8": ("--return-filter", "0.8"),
     "no OOD damping": ("--no-ood",),
     "LSTM": ("--lstm", "64"),
+    "records": ("--records",),
 }
 """What each variant changes of the profile, which begins as a cloned policy."""
 CLONING = ("clips", "inverse-dynamics", "label-actions", "clone")

@@ -44,6 +44,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take a minute come first, or one process is left alone with the last of them."""
+    items.sort(key=lambda item: "long" not in item.keywords)
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """In continuous integration only a GPU may be missing: every other skip is a failure."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")

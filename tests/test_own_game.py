@@ -22,6 +22,8 @@ from emurl_core.game.emulator import Emulator
 from emurl_core.lineage import ancestors
 from emurl_core.screen import Button
 
+pytestmark = pytest.mark.long
+
 CANVAS = (600, 800)
 """Height and width in pixels."""
 SCREEN = (411, 67, 352, 316.8)

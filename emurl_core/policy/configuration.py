@@ -72,6 +72,8 @@ class PolicyConfig(StageConfig):
     """Steps between two rewards, each the difference of progress since the last one."""
     progress_window: int = Field(8, ge=1)
     """Progress is the mean over this many of the newest frames."""
+    records: bool = False
+    """Pay for progress beyond the best of the episode alone, so that leaving a dead end costs nothing. False pays for each change."""
     time_penalty: float = Field(0.0, ge=0)
     """Taken off per step, in shares of a run. Keep it below a tenth of what an expert's step gains."""
     ood: bool = True

@@ -9,7 +9,12 @@ loss counts in full. The sum then no longer telescopes exactly: it is at most pr
 start, because each term is at most the undamped one. So a circle still earns nothing; one that leads through doubtful
 frames loses, again and again, and so does standing there while progress jitters. That is the price: going where no
 speedrun went never pays in itself, and what is gained there is paid in full only when seen again from trusted frames
-after the way down was paid for. How a frame's progress is estimated is in `emurl_core.reward`.
+after the way down was paid for.
+
+Differences make a trap of every place from which all ways lead through less progress: whoever stays loses nothing. `records`
+pays for progress beyond the episode's best alone. Then staying and going back pay the same, nothing, and only what is new is
+worth looking for. Progress counts as much of itself there as its frames are worth, so the sum telescopes exactly: the best
+trusted progress minus that of the start. How a frame's progress is estimated is in `emurl_core.reward`.
 """
 
 import numpy as np
@@ -25,10 +30,11 @@ class ProgressReward:
         interval: steps between two payments; what is owed at an episode's end is paid then.
         window: frames that progress is averaged over, fewer at an episode's start.
         penalty: taken off every step.
+        records: pay for progress beyond the episode's best alone, in frames that are trusted, see above.
     """
 
-    def __init__(self, envs: int, interval: int, window: int, penalty: float) -> None:
-        self._interval, self._penalty = interval, penalty
+    def __init__(self, envs: int, interval: int, window: int, penalty: float, records: bool = False) -> None:
+        self._interval, self._penalty, self._records = interval, penalty, records
         self._recent = np.zeros((envs, window), np.float64)
         self._worth = np.ones((envs, window), np.float64)
         self._steps = np.zeros(envs, np.int64)
@@ -38,6 +44,11 @@ class ProgressReward:
     def progress(self) -> np.ndarray:
         """(E,) float64: smoothed progress now."""
         return self._mean(self._recent)
+
+    @property
+    def _level(self) -> np.ndarray:
+        """(E,) float64: what differences are taken of."""
+        return self.progress * self.worth if self._records else self.progress
 
     @property
     def worth(self) -> np.ndarray:
@@ -51,7 +62,7 @@ class ProgressReward:
         self._recent[rows], self._worth[rows] = 0, 0
         self._recent[rows, 0], self._worth[rows, 0] = progress, worth
         self._steps[rows] = 0
-        self._paid[rows] = self.progress[rows]
+        self._paid[rows] = self._level[rows]
 
     def step(
         self, progress: np.ndarray, ended: np.ndarray, worth: np.ndarray | float = 1.0
@@ -65,9 +76,12 @@ class ProgressReward:
         newest = np.arange(len(progress)), self._steps % self._recent.shape[1]
         self._recent[newest], self._worth[newest] = progress, worth
         due = ended | (self._steps % self._interval == 0)
-        now = self.progress
-        change = torch.from_numpy(np.where(due, now - self._paid, 0.0))
-        gain = damped(change, torch.from_numpy(self.worth)).numpy()
+        now = self._level
+        if self._records:
+            now = np.maximum(now, self._paid)
+        gain = np.where(due, now - self._paid, 0.0)
+        if not self._records:
+            gain = damped(torch.from_numpy(gain), torch.from_numpy(self.worth)).numpy()
         self._paid = np.where(due, now, self._paid)
         return gain - self._penalty, gain
 

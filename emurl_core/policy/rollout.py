@@ -48,7 +48,7 @@ class Collector:
         self.memory = Memory(game.envs, config.frame_stack, 2 * config.lstm)
         self.watch = sight.watch(game.envs)
         self.reward = ProgressReward(
-            game.envs, config.reward_interval, config.progress_window, config.time_penalty
+            game.envs, config.reward_interval, config.progress_window, config.time_penalty, config.records
         )
         self.normaliser = RewardNormaliser(
             game.envs, config.gamma, config.reward_clip, config.normalise_rewards

@@ -88,7 +88,7 @@ def _gains(episodes: Iterable[np.ndarray], sight: Sight, plan: Plan) -> np.ndarr
         seen = np.concatenate(
             [sight(part)[1] for part in np.array_split(frames, -(-len(frames) // _AT_ONCE))]
         )
-        reward = ProgressReward(1, config.reward_interval, config.progress_window, penalty=0.0)
+        reward = ProgressReward(1, config.reward_interval, config.progress_window, 0.0, config.records)
         reward.start(watch.start(seen[:1]))
         since = 0
         for i, value in enumerate(seen[1:], 1):

@@ -8,6 +8,8 @@ import av
 import pytest
 from tile_world import Layout, record
 
+pytestmark = pytest.mark.long
+
 WHOLE = Layout(size=(320, 288), rect=(0, 0, 320, 288), interpolation="nearest", webcam=None, timer=None)
 CODE = """
 import sys

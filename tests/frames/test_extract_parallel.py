@@ -17,6 +17,8 @@ from emurl_core.frames.parallel import Ended, Job, Read, cut_all
 from emurl_core.sources.download_configuration import DownloadConfig
 from emurl_core.stage import StageContext
 
+pytestmark = pytest.mark.long
+
 Publish = Callable[..., Artifact]
 WHOLE = Layout(size=(320, 288), rect=(0, 0, 320, 288), interpolation="nearest", webcam=None, timer=None)
 FILES = ("frames.npy", "index.parquet", "dropped.parquet", "screens.json", "pictures/found_screen.png")

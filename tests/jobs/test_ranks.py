@@ -26,6 +26,8 @@ from emurl_core.tokenizer import train_tokenizer
 from emurl_core.training import TrainingError
 from emurl_core.training.loop import fit
 
+pytestmark = pytest.mark.long
+
 Shared = tuple[Path, Artifact, Artifact]
 
 

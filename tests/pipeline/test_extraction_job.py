@@ -25,6 +25,8 @@ from emurl_pipeline.freshness import outdated_videos
 from emurl_pipeline.ui import free_port
 from emurl_pipeline.upstream import pinned_partitions
 
+pytestmark = pytest.mark.long
+
 
 def small_profile(videos: Path) -> Profile:
     """Little to find, and a tokenizer that is hardly trained."""

@@ -14,6 +14,8 @@ from emurl_pipeline.instance import dagster_home, headless_instance
 from emurl_pipeline.partitions import VIDEO_METADATA, latest_tags
 from emurl_pipeline.upstream import kind_of
 
+pytestmark = pytest.mark.long
+
 
 def materializations(folder: Path, asset: str) -> list[dg.AssetMaterialization]:
     with headless_instance(dagster_home(folder / "dagster")) as instance:

@@ -8,6 +8,8 @@ from emurl_core.artifacts import ArtifactStore
 from emurl_pipeline.report import chain, write_report
 from emurl_pipeline.summary import finish, results
 
+pytestmark = pytest.mark.long
+
 
 def test_the_page_holds_every_stage_and_picture_and_no_outside_address(finished):
     page = write_report(finished.store).read_text()

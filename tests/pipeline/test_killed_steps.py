@@ -16,6 +16,8 @@ from emurl_core.sources.links import read_links
 from emurl_pipeline.definitions import ASSETS, PER_VIDEO, from_dataset
 from emurl_pipeline.upstream import kind_of
 
+pytestmark = pytest.mark.long
+
 STAGES = ("speedrun_runs", *PER_VIDEO, "frame_dataset", "tokenizer", "dynamics", "reward_model", "ood_detector", "clips", "inverse_dynamics", "action_labels", "warm_start", "policy", "evaluation")  # fmt: skip
 """In the order they are built in: each finds what those before it made."""
 

@@ -22,6 +22,8 @@ from emurl_core.profiles import Profile
 from emurl_core.runtime import RuntimeConfig
 from emurl_pipeline.definitions import build
 
+pytestmark = pytest.mark.long
+
 QUICK = TINY_TOKENIZER.model_copy(
     update={"steps": 20, "unquantised_steps": 5, "validate_every": 10, "emulator_share": 0.0, "gate_codes_used": 0.0, "gate_over_kmeans": -1.0}
 )  # fmt: skip

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from recordings import record_without_game
 
+pytestmark = pytest.mark.long
+
 COOKIE, PASSWORD, PROXY, DATABASE = "Zimtstern-4711", "Lebkuchen-0815", "Spekulatius-1337", "Dominostein-2718"
 SECRETS = (COOKIE, PASSWORD, PROXY, DATABASE, base64.b64encode(f"runner:{PASSWORD}".encode()).decode())
 RUN = """

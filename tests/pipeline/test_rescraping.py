@@ -17,6 +17,8 @@ from emurl_core.sources.links import read_links
 from emurl_core.sources.outcomes import OutcomeBook
 from emurl_pipeline.resources import DataHome
 
+pytestmark = pytest.mark.long
+
 Ran = tuple[tuple[str, ...], str | None]
 VIDEO = ("frames", "videos")
 DATASET: Ran = (("frame_dataset",), None)

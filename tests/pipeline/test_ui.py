@@ -19,6 +19,8 @@ import pytest
 
 from emurl_pipeline.ui import free_port, run_together
 
+pytestmark = pytest.mark.long
+
 CHROMIUM = shutil.which("chromium")
 FLAGS = [
     "--headless",

@@ -52,6 +52,35 @@ def test_walking_in_a_circle_pays_nothing_but_the_penalty() -> None:
     assert paid == pytest.approx(-0.001 * 20)
 
 
+@pytest.mark.parametrize(("interval", "window"), [(1, 1), (8, 1), (5, 4)])
+def test_records_add_up_to_the_best_progress_and_nothing_is_lost(interval: int, window: int) -> None:
+    progress = np.random.default_rng(0).random(44)
+    reward = ProgressReward(1, interval, window, penalty=0.0, records=True)
+    reward.start(progress[:1])
+    levels = [progress[0]]
+    total = 0.0
+    for step in range(1, 44):
+        paid = float(reward.step(progress[step : step + 1], np.array([step == 43]))[0][0])
+        assert paid >= 0
+        total += paid
+        if step % interval == 0 or step == 43:
+            levels.append(float(reward.progress[0]))
+    assert total == pytest.approx(max(levels) - levels[0])
+
+
+def test_a_record_in_doubtful_frames_is_paid_a_share_once_and_the_rest_when_it_is_seen_in_trusted_ones() -> (
+    None
+):
+    reward = ProgressReward(1, interval=1, window=1, penalty=0.0, records=True)
+    reward.start(np.array([0.2]))
+    going = np.array([False])
+    paid = [
+        float(reward.step(np.array([p]), going, np.array([w]))[0][0])
+        for p, w in ((0.8, 0.5), (0.8, 0.5), (0.1, 1.0), (0.8, 1.0), (0.9, 0.5))
+    ]
+    assert paid == pytest.approx([0.2, 0.0, 0.0, 0.4, 0.0])
+
+
 def test_normalised_rewards_have_returns_of_deviation_one_and_are_clipped() -> None:
     stream = np.random.default_rng(0)
     normalise = RewardNormaliser(16, gamma=0.9, clip=5.0)

@@ -14,6 +14,8 @@ from video_server import Page, fragments, playlist, video, with_tail
 from emurl_core.cli import main
 from emurl_core.screen import shades_to_rgb
 
+pytestmark = pytest.mark.long
+
 GOOD = 35
 FPS = 5
 SECONDS = 12

@@ -39,7 +39,7 @@ class LearnedRewardEnv(VecEnv):
         super().__init__(game.envs, spaces.Box(0, 255, shape, np.uint8), spaces.Discrete(len(self._buttons)))
         self._watch = sight.watch(game.envs)
         self._reward = ProgressReward(
-            game.envs, config.reward_interval, config.progress_window, config.time_penalty
+            game.envs, config.reward_interval, config.progress_window, config.time_penalty, config.records
         )
         self._normaliser = RewardNormaliser(
             game.envs, config.gamma, config.reward_clip, config.normalise_rewards

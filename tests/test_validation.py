@@ -220,6 +220,15 @@ def test_the_estimate_grows_with_what_is_configured_and_warns_of_days(sound, tmp
     assert not [p for p in tmp_path.iterdir() if p.is_dir()], "nothing stays behind"
 
 
+def test_a_cloned_beginning_is_counted_with_what_it_needs(tmp_path):
+    cloned = changed(policy={"warm_start": True}, warm_start={"steps": 30}, inverse_dynamics={"steps": 20})
+    figures = throughput.check_throughput(cloned, ArtifactStore(tmp_path)).figures
+    for stage, count in (("cloning", 30), ("inverse_dynamics", 20)):
+        assert figures[f"{stage}_eta_s"] == pytest.approx(count * figures[f"{stage}_step_s"])
+    stages = ("tokenizer", "dynamics", "reward", "inverse_dynamics", "cloning", "policy")
+    assert figures["eta_s"] == pytest.approx(sum(figures[f"{s}_eta_s"] for s in stages))
+
+
 def test_a_slow_step_is_seen_in_the_estimate(tmp_path, monkeypatch):
     import time
 

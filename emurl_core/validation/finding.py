@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
 
+from emurl_core.actions import CloningConfig, InverseDynamicsConfig
 from emurl_core.dynamics import DynamicsConfig
 from emurl_core.game import GameConfig
 from emurl_core.policy import PolicyConfig
@@ -47,6 +48,12 @@ class Plan(Protocol):
 
     @property
     def reward(self) -> RewardConfig: ...
+
+    @property
+    def inverse_dynamics(self) -> InverseDynamicsConfig: ...
+
+    @property
+    def warm_start(self) -> CloningConfig: ...
 
     @property
     def policy(self) -> PolicyConfig: ...

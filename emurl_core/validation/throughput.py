@@ -12,6 +12,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from emurl_core.actions.classes import CLASSES
+from emurl_core.actions.cloning import Copyist
+from emurl_core.actions.inverse_dynamics import InverseDynamics
+from emurl_core.actions.motion import CHANNELS
 from emurl_core.artifacts import ArtifactStore
 from emurl_core.dynamics import Dynamics
 from emurl_core.game import VectorGame
@@ -48,12 +52,16 @@ def check_throughput(plan: Plan, store: ArtifactStore) -> Finding:
         "tokenizer": (plan.tokenizer.steps, _tokenizer_step_s(plan, tokenizer, store)),
         "dynamics": (plan.dynamics.steps, _dynamics_step_s(plan, store)),
         "reward": (plan.reward.steps * plan.reward.ensemble, _reward_step_s(plan, tokenizer, store)),
-        "policy": (plan.policy.iterations, _policy_iteration_s(plan, tokenizer, device)),
     }
+    if plan.policy.warm_start:
+        steps["inverse dynamics"] = (plan.inverse_dynamics.steps, _inverse_dynamics_step_s(plan, store))
+        steps["cloning"] = (plan.warm_start.steps, _cloning_step_s(plan, store))
+    steps["policy"] = (plan.policy.iterations, _policy_iteration_s(plan, tokenizer, device))
     total = sum(count * seconds for count, seconds in steps.values())
     figures = {"eta_s": total}
     for name, (count, seconds) in steps.items():
-        figures |= {f"{name}_step_s": seconds, f"{name}_eta_s": count * seconds}
+        key = name.replace(" ", "_")
+        figures |= {f"{key}_step_s": seconds, f"{key}_eta_s": count * seconds}
     told = "; ".join(f"{name} {n:,} × {s:.3g} s = {spoken(n * s)}" for name, (n, s) in steps.items())
     message = f"all trainings take about {spoken(total)} on this {device.type.upper()}: {told}"
     if total > LONG_S and device.type == "cpu":
@@ -101,6 +109,28 @@ def _reward_step_s(plan: Plan, tokenizer: Tokenizer, store: ArtifactStore) -> fl
     batch = {"earlier": pictures(), "later": pictures(), "label": one, "elapsed": 0.1 * one}
     member = RewardMember(config, tokenizer.codebook if config.reads_tokens else None)
     return _step_s("timing reward", member, batch, config, plan, store)
+
+
+def _inverse_dynamics_step_s(plan: Plan, store: ArtifactStore) -> float:
+    config = plan.inverse_dynamics
+    shape = config.batch_size, config.window_frames
+    batch = {
+        "motion": torch.rand(*shape, CHANNELS, *GRID_SHAPE).half(),
+        "labels": torch.randint(CLASSES, shape),
+    }
+    return _step_s("timing inverse dynamics", InverseDynamics(config), batch, config, plan, store)
+
+
+def _cloning_step_s(plan: Plan, store: ArtifactStore) -> float:
+    config, codes = plan.warm_start, plan.tokenizer.codes
+    policy = VQPolicy(PolicyShape.like(Dynamics(plan.dynamics, codes), config.frame_stack))
+    shape = config.batch_size, config.frame_stack, TOKENS
+    batch = {
+        "stacks": torch.randint(codes, shape),
+        "previous": torch.randint(len(Button), shape[:1]),
+        "buttons": torch.randint(len(Button), shape[:1]),
+    }
+    return _step_s("timing cloning", Copyist(policy, config.doubt), batch, config, plan, store)
 
 
 def _step_s(

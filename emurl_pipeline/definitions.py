@@ -85,7 +85,9 @@ def build(
             "reward": settings_resource(chosen.reward),
         },
         jobs=[
-            dg.define_asset_job("scrape", ["speedrun_runs"], description="List the speedruns again."),
+            dg.define_asset_job(
+                rescraping.SCRAPE, ["speedrun_runs"], description="List the speedruns again."
+            ),
             dg.define_asset_job("collect", list(PER_VIDEO), description="Fetch and cut one video."),
             extraction_job(chosen),
             dg.define_asset_job(

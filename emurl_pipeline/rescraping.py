@@ -28,15 +28,23 @@ from emurl_pipeline.crops import changed_crops
 from emurl_pipeline.partitions import VIDEOS
 from emurl_pipeline.upstream import pinned
 
+SCRAPE = "scrape"
 TAGS = {"emurl/automation": "true"}
+_UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 PER_VIDEO = ("videos", "frames")
 
 
 def schedule(config: AutomationConfig) -> dg.ScheduleDefinition:
-    """`rescrape`: list the speedruns again."""
-    return dg.ScheduleDefinition(
+    """`rescrape`: list the speedruns again, unless the last listing still runs or waits."""
+
+    @dg.schedule(
         name="rescrape",
-        job_name="scrape",
+        job_name=SCRAPE,
         cron_schedule=config.cron,
         execution_timezone=config.timezone,
         tags=TAGS,
@@ -45,6 +53,16 @@ def schedule(config: AutomationConfig) -> dg.ScheduleDefinition:
             dg.DefaultScheduleStatus.RUNNING if config.enabled else dg.DefaultScheduleStatus.STOPPED
         ),
     )
+    def rescrape(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        unfinished = dg.RunsFilter(job_name=SCRAPE, statuses=_UNFINISHED)
+        # Else a slow scrape under a quick schedule would leave a queue that grows for ever.
+        if earlier := context.instance.get_runs(unfinished, limit=1):
+            return dg.SkipReason(
+                f"run {earlier[0].run_id} still lists the speedruns; the next tick looks again"
+            )
+        return dg.RunRequest()
+
+    return rescrape
 
 
 def sensors(profile: Profile, chain: Sequence[str]) -> list[dg.SensorDefinition]:

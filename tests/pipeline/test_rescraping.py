@@ -47,12 +47,14 @@ class Clockwork:
 
     def scrape(self) -> list[Ran]:
         """What a tick of the schedule leads to, after the scrape itself."""
+        (_request,) = self.look_at_the_clock().run_requests
+        assert self.repository.get_job("scrape").execute_in_process(instance=self.instance).success
+        return self.settle()
+
+    def look_at_the_clock(self) -> Any:
         schedule = self.repository.get_schedule_def("rescrape")
         with dg.build_schedule_context(self.instance, scheduled_execution_time=datetime.now(UTC)) as context:
-            (_request,) = schedule.evaluate_tick(context).run_requests
-        job = self.repository.get_job(schedule.job_name)
-        assert job.execute_in_process(instance=self.instance).success
-        return self.settle()
+            return schedule.evaluate_tick(context)
 
     def settle(self) -> list[Ran]:
         """Tick until nothing is asked for any more."""
@@ -144,6 +146,19 @@ def test_a_fourth_run_is_fetched_alone_and_followed_by_one_training(clockwork):
     assert ran == [(VIDEO, new), DATASET, TRAINING]
     assert clock.scrape() == [], "an unchanged scrape starts nothing"
     assert clock.store.get("evaluation").lineage["nodes"].keys() >= {clock.store.get("frames", None, new).id}
+
+
+@pytest.mark.parametrize("status", ["STARTING", "STARTED"])
+def test_a_scrape_that_is_not_over_is_not_asked_for_again(clockwork, status):
+    clock = clockwork()
+    slow = clock.instance.create_run_for_job(
+        clock.repository.get_job("scrape"), status=dg.DagsterRunStatus[status]
+    )
+    found = clock.look_at_the_clock()
+    assert not found.run_requests
+    assert slow.run_id in found.skip_message
+    clock.instance.report_run_canceled(slow)
+    assert len(clock.look_at_the_clock().run_requests) == 1
 
 
 def test_a_changed_crop_cuts_its_own_video_anew_and_what_follows(clockwork):

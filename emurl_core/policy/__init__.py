@@ -1,6 +1,6 @@
 """Policy: learns to play from frames alone, paid by the progress that the reward model sees.
 
-`train` is the stage, `agent` plays with what it made. The parts: `network` (VQPolicy), `sight` (frames to tokens and progress,
+`train` is the stage, `agent` plays with what it made. The parts: `network` (VQPolicy), `trained_encoder` (VQPolicy on frames), `sight` (frames to tokens and progress,
 each distinct frame once), `reward` (what is paid), `rollout` (playing), `ppo` (learning from it), `learning` (the loop),
 `checkpoint` (resume states).
 """

@@ -20,9 +20,10 @@ from emurl_core.policy.configuration import PolicyConfig
 from emurl_core.policy.memory import Memory, draw_actions
 from emurl_core.policy.network import PolicyShape, VQPolicy
 from emurl_core.policy.sight import Sight, look_with
+from emurl_core.policy.trained_encoder import SeeingPolicy
 from emurl_core.reward import load_reward
 from emurl_core.screen import Button
-from emurl_core.tokenizer import load_tokenizer, require_same_codebook
+from emurl_core.tokenizer import TokenizerConfig, load_tokenizer, require_same_codebook
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Agent:
         self._policy, self.greedy = policy, greedy
         self._streams = [np.random.default_rng(seed) for seed in seeds]
         shape = policy.network.shape
-        self._memory = Memory(len(seeds), shape.frames, 2 * shape.lstm)
+        self._memory = Memory(len(seeds), shape.frames, 2 * shape.lstm, policy.network.sees_frames)
         self._hidden = self._memory.hidden
         self._watch = policy.sight.watch(len(seeds))
         self._last: np.ndarray | None = None
@@ -77,11 +78,12 @@ class Agent:
             started: `(B,) bool`, episodes that begin with this frame; the first call begins all.
         """
         tokens, seen = self._policy.sight(frames)
+        given = frames if self._policy.network.sees_frames else tokens
         fresh = np.ones(len(frames), bool) if self._last is None else np.zeros(len(frames), bool)
         fresh = fresh if started is None else fresh | started
         if self._last is not None:
-            self._memory.see(tokens, self._last, self._hidden)
-        self._memory.start(tokens[fresh], fresh)
+            self._memory.see(given, self._last, self._hidden)
+        self._memory.start(given[fresh], fresh)
         self.progress = self._watch.step(seen)
         self.progress[fresh] = self._watch.start(seen[fresh], fresh)
         device = self._policy.device
@@ -124,7 +126,12 @@ def load_policy(artifact: Artifact, store: ArtifactStore, device: torch.device |
         config = PolicyConfig.model_validate(artifact.config)
         told = dict(artifact.facts["network"])
         shape = PolicyShape(**told | {"masked": tuple(told["masked"])})
-    network = load_model(artifact, lambda: VQPolicy(shape), remedy, device)
+        eyes = TokenizerConfig.model_validate(inputs["tokenizer"].config)
+
+    def build() -> VQPolicy:
+        return SeeingPolicy(shape, eyes) if config.train_encoder else VQPolicy(shape)
+
+    network = load_model(artifact, build, remedy, device)
     judge = load_reward(inputs["reward_model"], device, inputs["tokenizer"])
     look = look_with(load_tokenizer(inputs["tokenizer"], device), judge, device)
     return Policy(network, Sight(look, config.cached_frames, judge), device, artifact.facts)

@@ -43,6 +43,9 @@ class PolicyConfig(StageConfig):
     """Frames that the policy sees at once, the newest included."""
     lstm: int = Field(0, ge=0)
     """Width of a long short-term memory over the steps of an episode; 0 remembers the stack of frames only."""
+    train_encoder: bool = False
+    """Train the tokenizer's encoder along with the policy, in a copy of its own; rewards still come through the frozen one. Rollouts
+    hold frames then: envs × rollout_steps × frame_stack × 23 kB, 283 MB by default, twice that for a moment."""
     masked_buttons: tuple[str, ...] | None = None
     """Buttons that are never pressed, by name; none chosen: those that do nothing useful in the game (Select)."""
 

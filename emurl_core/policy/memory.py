@@ -1,4 +1,4 @@
-"""What a policy remembers of an episode: the tokens of the newest frames, the button it pressed last, its hidden state.
+"""What a policy remembers of an episode: the newest frames or their tokens, the button it pressed last, its hidden state.
 
 The same memory is kept in training (`rollout`) and when a finished policy plays (`agent`).
 """
@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from emurl_core.screen import TOKENS, Button
+from emurl_core.screen import FRAME_SHAPE, TOKENS, Button
 
 NO_BUTTON = len(Button)
 """`previous` at an episode's start."""
@@ -16,14 +16,18 @@ NO_BUTTON = len(Button)
 class Memory:
     """Memories of B episodes that run side by side; `hidden` numbers each, where the policy has a memory of its own."""
 
-    def __init__(self, episodes: int, frames: int, hidden: int = 0) -> None:
-        self._stacks = np.zeros((episodes, frames, TOKENS), np.int16)
+    def __init__(self, episodes: int, frames: int, hidden: int = 0, sees_frames: bool = False) -> None:
+        self._stacks = (
+            np.zeros((episodes, frames, *FRAME_SHAPE), np.uint8)
+            if sees_frames
+            else np.zeros((episodes, frames, TOKENS), np.int16)
+        )
         self._previous = np.full(episodes, NO_BUTTON, np.int64)
         self._hidden = torch.zeros(episodes, hidden)
 
     @property
     def stacks(self) -> Tensor:
-        """(B, frames, 90) int16, newest frame last; a copy."""
+        """(B, frames, 90) int16 tokens, or (B, frames, 144, 160) uint8 where the policy sees frames; newest last; a copy."""
         return torch.from_numpy(self._stacks.copy())
 
     @property
@@ -36,16 +40,16 @@ class Memory:
         """(B, hidden) float32, zeros at an episode's start; a copy."""
         return self._hidden.clone()
 
-    def start(self, tokens: np.ndarray, rows: np.ndarray | slice = slice(None)) -> None:
-        """Begin episodes in `rows` at frames of these tokens, `(R, 90)`: as if they had stood there for long."""
-        self._stacks[rows] = tokens[:, None]
+    def start(self, seen: np.ndarray, rows: np.ndarray | slice = slice(None)) -> None:
+        """Begin episodes in `rows` at these tokens, `(R, 90)`, or frames, `(R, 144, 160)`: as if they had stood there for long."""
+        self._stacks[rows] = seen[:, None]
         self._previous[rows] = NO_BUTTON
         self._hidden[rows] = 0
 
-    def see(self, tokens: np.ndarray, actions: np.ndarray, hidden: Tensor) -> None:
-        """Buttons `(B,)` were pressed and led to frames of these tokens, `(B, 90)`; `hidden` is what the policy keeps."""
+    def see(self, seen: np.ndarray, actions: np.ndarray, hidden: Tensor) -> None:
+        """Buttons `(B,)` were pressed and led to these tokens, `(B, 90)`, or frames, `(B, 144, 160)`; `hidden` is what the policy keeps."""
         self._hidden = hidden.float().cpu().clone()
-        self._stacks = np.concatenate([self._stacks[:, 1:], tokens[:, None].astype(np.int16)], axis=1)
+        self._stacks = np.concatenate([self._stacks[:, 1:], seen[:, None].astype(self._stacks.dtype)], axis=1)
         self._previous = actions.astype(np.int64)
 
     def state(self) -> dict[str, Tensor]:

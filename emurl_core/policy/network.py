@@ -1,12 +1,14 @@
 """VQPolicy: a transformer over the 90 tokens of a frame that says which button to press, and what the future is worth.
 
-The tokenizer's encoder and quantiser come first and stay as they are (`sight` runs them, once a frame). Here token numbers
+The tokenizer's encoder and quantiser come first and stay as they are (`sight` runs them, once a frame; `trained_encoder` trains them
+along). Here token numbers
 become vectors that start as the codebook's, and pass through a transformer that may start as the dynamics model's, with what
 that one has learnt about the game. Older frames of the stack are added onto the same 90 places through tables of their own,
 so that seeing motion costs next to nothing.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -60,6 +62,8 @@ class VQPolicy(nn.Module):
     """
 
     allowed: Tensor
+    sees_frames = False
+    """Whether stacks hold frames instead of tokens."""
 
     def __init__(self, shape: PolicyShape) -> None:
         super().__init__()
@@ -146,10 +150,15 @@ class VQPolicy(nn.Module):
 
     def _features(self, stacks: Tensor, previous: Tensor) -> Tensor:
         x = self.place.expand(len(stacks), -1, -1)
-        for frame, table in enumerate(self.token):
-            x = x + embedding(stacks[:, frame].long(), table)
+        for vectors in self._vectors(stacks):
+            x = x + vectors
         # Causal, as the dynamics model was trained; the place of the button comes last and sees everything.
         x = self.transformer(torch.cat([x, self.button(previous)[:, None]], dim=1), causal=True)
         # The mean tells from the first update on which codes there are; attention has to learn to gather them.
         features: Tensor = self.norm(torch.cat([x[:, -1], x[:, :-1].mean(1)], dim=1))
         return features
+
+    def _vectors(self, stacks: Tensor) -> Iterator[Tensor]:
+        """What each frame of the stack adds to the 90 places: `(N, 90, width)`, oldest first."""
+        for frame, table in enumerate(self.token):
+            yield embedding(stacks[:, frame].long(), table)

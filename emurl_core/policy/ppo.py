@@ -19,7 +19,7 @@ class Rollout:
     """What E emulators played in T steps. `_t` is the step; arrays are (T, E, ...)."""
 
     stacks: Tensor
-    """(T, E, frames, 90) int16 tokens that the policy saw, newest frame last."""
+    """(T, E, frames, 90) int16 tokens that the policy saw, newest frame last; (T, E, frames, 144, 160) uint8 where it sees frames."""
     previous: Tensor
     """(T, E) int64 in [0, 8]: the button before; 8 at an episode's start."""
     actions: Tensor

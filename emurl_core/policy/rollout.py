@@ -45,7 +45,7 @@ class Collector:
     def __init__(self, game: Emulators, sight: Sight, config: PolicyConfig, device: torch.device) -> None:
         self.game, self.sight, self._config, self._device = game, sight, config, device
         self.stream = np.random.default_rng(config.seed)
-        self.memory = Memory(game.envs, config.frame_stack, 2 * config.lstm)
+        self.memory = Memory(game.envs, config.frame_stack, 2 * config.lstm, config.train_encoder)
         self.watch = sight.watch(game.envs)
         self.reward = ProgressReward(
             game.envs, config.reward_interval, config.progress_window, config.time_penalty, config.records
@@ -75,6 +75,7 @@ class Collector:
             log_all = logits.log_softmax(-1)
             actions = draw_actions(log_all.double().numpy(), self.stream.random(log_all.shape))
             frames = self.game.step(actions)
+            shown = frames.copy() if self._config.train_encoder else frames
             lost = self.game.restarted.copy()
             seen = self.sight.see(frames)
             progress = self.watch.step(seen.progress)
@@ -89,7 +90,7 @@ class Collector:
             cut, lost = cut | late, lost | late
             self.ruts.step(seen.tokens)
             self.tally.paid(gains, self.reward.progress, seen.worth)
-            self.memory.see(seen.tokens, actions, hidden)
+            self.memory.see(shown if self._config.train_encoder else seen.tokens, actions, hidden)
             steps.append(
                 {
                     "stacks": stacks,
@@ -170,8 +171,9 @@ class Collector:
         thrown_back = self.starts.begin(self.game, rows, none if lost is None else lost, self.stream)
         self.normaliser.forget(thrown_back)
         rows = rows | thrown_back
-        seen = self.sight.see(self.game.frames[rows])
-        self.memory.start(seen.tokens, rows)
+        frames = self.game.frames[rows]
+        seen = self.sight.see(frames)
+        self.memory.start(frames if self._config.train_encoder else seen.tokens, rows)
         self.reward.start(self.watch.start(seen.progress, rows), rows, seen.worth)
         self.tally.start(rows, self.reward.progress, self.starts.at_power_on)
         self.ruts.start(rows, self.starts.at_power_on)

@@ -19,6 +19,7 @@ from emurl_core.policy.network import PolicyShape, VQPolicy
 from emurl_core.policy.pictures import training_picture
 from emurl_core.policy.rollout import Collector
 from emurl_core.policy.sight import Sight, look_with, trust_with
+from emurl_core.policy.trained_encoder import SeeingPolicy
 from emurl_core.policy.warm_start import required_warm_start, start_as
 from emurl_core.reward import load_reward
 from emurl_core.runtime import Stopwatch, pick_device, seed_everything
@@ -26,7 +27,7 @@ from emurl_core.stage import StageContext
 from emurl_core.starts import FromArchive, StartLibrary
 from emurl_core.starts.pictures import draw_sheet
 from emurl_core.starts.publishing import publish
-from emurl_core.tokenizer import load_tokenizer, require_same_codebook
+from emurl_core.tokenizer import TokenizerConfig, load_tokenizer, require_same_codebook
 from emurl_core.training import require_passed
 
 CODE_VERSION = "3"
@@ -88,6 +89,10 @@ def train_policy(
     teacher = None
     if config.warm_start and warm_start is not None:
         teacher = start_as(network, warm_start)
+    if config.train_encoder:
+        own = TokenizerConfig.model_validate(tokenizer.config)
+        network = SeeingPolicy.beginning_as(network, eyes, own)
+        teacher = SeeingPolicy.beginning_as(teacher, eyes, own) if teacher is not None else None
     judge = load_reward(reward_model, device, tokenizer)
     trust = trust_with(load_ood_detector(ood, tokenizer, dynamics, device)) if ood is not None else None
     sight = Sight(look_with(eyes, judge, device), config.cached_frames, judge, trust)
@@ -111,7 +116,7 @@ def train_policy(
             "pretrained": config.pretrained,
             "warm_start": warm_start.id if config.warm_start and warm_start is not None else None,
             "ood_detector": ood.id if ood is not None else None,
-            "parameters_trained": sum(p.numel() for p in network.parameters()),
+            "parameters_trained": sum(p.numel() for p in network.parameters() if p.requires_grad),
             "parameters": sum(p.numel() for m in (network, eyes) for p in m.parameters()),
             "environment_steps": (stop.iteration if stop else config.iterations) * config.rollout_size,
             "stopped": asdict(stop) if stop else None,

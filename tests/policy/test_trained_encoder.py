@@ -58,7 +58,8 @@ def test_the_encoder_moves_and_the_codebook_stays(policy: Artifact, inputs: Poli
     moved = {
         n for n in before if f"encoder.{n}" in after and not torch.equal(before[n], after[f"encoder.{n}"])
     }
-    assert moved and all(name.startswith("encoder.") for name in moved)
+    assert moved
+    assert all(name.startswith("encoder.") for name in moved)
 
 
 def test_without_it_there_is_no_encoder(shared: StageContext, inputs: PolicyInputs, policy: Artifact) -> None:

@@ -80,7 +80,11 @@ def build(
         executor_def=dg.in_process_executor,
     )
     train = dg.define_asset_job(
-        "train", list(from_dataset(chosen)), description="Dataset, all models, and the evaluation."
+        "train",
+        list(from_dataset(chosen)),
+        description="Dataset, all models, and the evaluation.",
+        # As `emurl run` does it: a process for each step would import for longer than the demo's stages work.
+        executor_def=dg.in_process_executor,
     )
     return dg.Definitions(
         assets=automate(

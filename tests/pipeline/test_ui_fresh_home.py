@@ -17,7 +17,7 @@ from emurl_pipeline.ui import free_port
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 WAIT_S = 2400
-"""Far above what it takes on an idle machine: four minutes."""
+"""Far above what it takes on an idle machine: three minutes."""
 STATUSES = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
 

@@ -23,6 +23,7 @@ from emurl_pipeline.assets import (
     validation,
 )
 from emurl_pipeline.conditions import automate
+from emurl_pipeline.everything import everything_job, everything_sensor
 from emurl_pipeline.extraction import extraction_job
 from emurl_pipeline.resources import DataHome, settings_resource
 from emurl_pipeline.retraction import retract_job
@@ -71,6 +72,20 @@ def build(
     """
     chosen = profile if isinstance(profile, Profile) else load_profile(profile)
     chain = [name for name in from_dataset(chosen) if name != "frame_dataset"]
+    collect = dg.define_asset_job(
+        "collect",
+        list(PER_VIDEO),
+        description="Fetch and cut one video.",
+        # There may be thousands of these runs: one process for each, not three.
+        executor_def=dg.in_process_executor,
+    )
+    train = dg.define_asset_job(
+        "train",
+        list(from_dataset(chosen)),
+        description="Dataset, all models, and the evaluation.",
+        # As `emurl run` does it: a process for each step would import for longer than the demo's stages work.
+        executor_def=dg.in_process_executor,
+    )
     return dg.Definitions(
         assets=automate(
             [asset for stage in STAGES for asset in stage.assets(chosen)], chain, chosen.automation
@@ -85,18 +100,21 @@ def build(
             "reward": settings_resource(chosen.reward),
         },
         jobs=[
+            everything_job(),
             dg.define_asset_job(
                 rescraping.SCRAPE, ["speedrun_runs"], description="List the speedruns again."
             ),
-            dg.define_asset_job("collect", list(PER_VIDEO), description="Fetch and cut one video."),
+            collect,
             extraction_job(chosen),
-            dg.define_asset_job(
-                "train", list(from_dataset(chosen)), description="Dataset, all models, and the evaluation."
-            ),
+            train,
             retract_job,
         ],
         schedules=[rescraping.schedule(chosen.automation)],
-        sensors=[*rescraping.sensors(chosen, chain), failures.sensor(chosen.automation)],
+        sensors=[
+            everything_sensor(chosen, [collect, train]),
+            *rescraping.sensors(chosen, chain),
+            failures.sensor(chosen.automation),
+        ],
     )
 
 

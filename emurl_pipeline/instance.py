@@ -11,7 +11,8 @@ from dagster import DagsterRunStatus, RunsFilter
 
 HEADLESS_TAG = "emurl/headless"
 _UNFINISHED = [DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED]
-_MINIMAL = "# Made by `emurl`; the repository's dagster_home/dagster.yaml has more settings.\ntelemetry:\n  enabled: false\nnux:\n  enabled: false\n"
+_SETTINGS = Path(__file__).parent / "dagster.yaml"
+"""What a new home begins with; `dagster_home/dagster.yaml` in the repository is a link to it."""
 
 
 def dagster_home(folder: Path | str | None = None) -> Path:
@@ -19,7 +20,7 @@ def dagster_home(folder: Path | str | None = None) -> Path:
     home = Path(folder or os.environ.get("DAGSTER_HOME") or "dagster_home").expanduser().resolve()
     home.mkdir(parents=True, exist_ok=True)
     if not (home / "dagster.yaml").exists():
-        (home / "dagster.yaml").write_text(_MINIMAL)
+        (home / "dagster.yaml").write_bytes(_SETTINGS.read_bytes())
     return home
 
 

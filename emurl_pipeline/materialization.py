@@ -6,6 +6,7 @@ What an asset builds, and from what, is in `emurl_pipeline.assets`.
 """
 
 import hashlib
+import inspect
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -104,7 +105,7 @@ def stage_asset(
         materialize.__annotations__["config"] = run_config_class(settings)
         return dg.asset(
             name=name,
-            description=body.__doc__,
+            description=inspect.getdoc(body),
             group_name=group,
             code_version=code_version_of(core),
             deps=list(deps),

@@ -15,6 +15,8 @@ from emurl_pipeline.instance import dagster_home
 from emurl_pipeline.mlflow_store import UI_VARIABLE, is_server, open_store, tracking_uri, ui_address
 
 HOST = "127.0.0.1"
+EVERYTHING_PAGE = "/locations/emurl_pipeline.definitions/jobs/everything"
+"""Where the whole graph is launched: see `emurl_pipeline.everything`."""
 _GRACE_S = 20.0
 
 
@@ -35,6 +37,9 @@ def serve(port: int, mlflow_port: int) -> int:
             HOST,
             "-p",
             str(port),
+            # The daemon tells of each look of each sensor: the addresses below would not stay in sight for a minute.
+            "--log-level",
+            "warning",
         ]
     ]
     uri = tracking_uri(home)
@@ -42,7 +47,9 @@ def serve(port: int, mlflow_port: int) -> int:
     if not is_server(uri):
         os.environ[UI_VARIABLE] = f"http://{HOST}:{mlflow_port}"
         commands.append(_mlflow_server(uri, home, mlflow_port))
-    print(f"Dagster  http://{HOST}:{port}/asset-groups   (answers in 10–30 s; Ctrl-C ends both)", flush=True)
+    dagster = f"http://{HOST}:{port}"
+    print(f"Dagster  {dagster}/asset-groups   (answers in 10–30 s; Ctrl-C ends both)", flush=True)
+    print(f"         nothing in it yet? click Materialize on {dagster}{EVERYTHING_PAGE}", flush=True)
     print(f"MLflow   {ui_address()}", flush=True)
     return run_together(commands)
 

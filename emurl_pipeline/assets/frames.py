@@ -81,8 +81,8 @@ def assets(profile: Profile) -> list[Any]:
         found = pinned_partitions(work.dagster.instance, work.store, "frames", wanted)
         if not found:
             raise ArtifactError(
-                f"found no frames of the {len(wanted)} videos of {runs.id}, expected those of at least one: materialize "
-                "all partitions of `videos` and `frames` first (or run `emurl demo`), then this asset again"
+                f"found no frames of the {len(wanted)} videos of {runs.id}, expected those of at least one: launch the "
+                "job `everything` (or run `emurl run`), or materialize all partitions of `videos` and `frames`, then this asset again"
             )
         work.metadata |= outcome_metadata(work.store, wanted)
         crops = Path(profile.frames.crop_config)

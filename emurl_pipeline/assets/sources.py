@@ -30,7 +30,10 @@ def assets(profile: Profile) -> list[Any]:
         kinds={"parquet"},
     )
     def speedrun_runs(work: Work, config: ScrapeConfig) -> Artifact:
-        """The speedruns there are: one row for each video, from the chosen source. Its videos become the partitions."""
+        """The speedruns there are: one row for each video, from the chosen source. Its videos become the partitions.
+
+        On a fresh home launch the [job `everything`](/locations/emurl_pipeline.definitions/jobs/everything): it begins here, and
+        builds the whole graph."""
         runs = scrape(config, work.context)
         retracted = RetractionBook(work.store.home).reasons()
         work.metadata |= follow_table(work.dagster, runs, retracted)
@@ -74,7 +77,9 @@ def assets(profile: Profile) -> list[Any]:
         ),
     )
     def videos(work: Work, config: DownloadConfig) -> Artifact:
-        """One video file, whole and as long as announced, under its own SHA-256."""
+        """One video file, whole and as long as announced, under its own SHA-256.
+
+        No video to choose yet? Launch the [job `everything`](/locations/emurl_pipeline.definitions/jobs/everything)."""
         if work.dagster.retry_number:
             # The step is tried again on purpose: the wait until the next scrape is not for it.
             config = config.model_copy(update={"retry": True})

@@ -5,6 +5,7 @@ import pytest
 from dagster import DagsterRunStatus
 
 from emurl_pipeline.instance import HEADLESS_TAG, dagster_home, headless_instance
+from emurl_pipeline.run_launcher import WatchedRunLauncher
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -14,11 +15,19 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAGSTER_HOME", "")
 
 
-def test_a_missing_home_is_made_without_telemetry(tmp_path):
+def test_a_missing_home_is_made_with_the_settings_of_the_repository(tmp_path):
     home = dagster_home(tmp_path / "new")
+    assert (home / "dagster.yaml").read_bytes() == (ROOT / "dagster_home" / "dagster.yaml").read_bytes()
     with headless_instance(home) as instance:
         assert not instance.telemetry_enabled
         assert not instance.nux_enabled
+        assert isinstance(instance.run_launcher, WatchedRunLauncher)
+        assert instance.run_retries_enabled
+
+
+def test_settings_of_ones_own_stay(tmp_path):
+    (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: true}\n")
+    assert (dagster_home(tmp_path) / "dagster.yaml").read_text() == "telemetry: {enabled: true}\n"
 
 
 def test_the_settings_in_the_repository_are_valid(tmp_path):

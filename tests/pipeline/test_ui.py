@@ -2,85 +2,34 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import socket
-import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from served_ui import Served, open_browser, serve_ui
 
 from emurl_pipeline.ui import free_port, run_together
 
 pytestmark = pytest.mark.long
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-START_S = 500
-RUN_UI = (
-    "import sys; from emurl_pipeline.commands import ui; sys.exit(ui(int(sys.argv[1]), int(sys.argv[2])))"
-)
-
-
-@dataclass
-class Served:
-    process: subprocess.Popen[bytes]
-    dagster: str
-    mlflow: str
-    screenshots: Path
-
 
 @pytest.fixture(scope="module")
 def served(finished, mlflow_port, tmp_path_factory) -> Iterator[Served]:
-    if CHROMIUM is None:
-        pytest.skip(
-            "looking at the UI needs a browser: found no `chromium` on the path; install Debian's package"
-        )
-    port = free_port(3300)
-    environment = os.environ | {
-        "EMURL_HOME": str(finished.folder / "home"),
-        "DAGSTER_HOME": str(finished.folder / "dagster"),
-    }
-    command = [sys.executable, "-c", RUN_UI, str(port), str(mlflow_port)]
-    process = subprocess.Popen(command, env=environment, start_new_session=True, cwd=finished.folder)
     screenshots = Path(os.environ.get("EMURL_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
-    screenshots.mkdir(parents=True, exist_ok=True)
-    served = Served(process, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{mlflow_port}", screenshots)
-    try:
-        _wait(served.dagster + "/server_info", process)
-        _wait(served.mlflow + "/health", process)
+    with serve_ui(finished.folder, mlflow_port, screenshots) as served:
         yield served
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(60)
 
 
 @pytest.fixture(scope="module")
-def page(served) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1600, "height": 1100})
-        page.set_default_timeout(90_000)
+def page() -> Iterator[Any]:
+    with open_browser() as page:
         yield page
-        browser.close()
 
 
 @pytest.mark.timeout(1500)
@@ -191,15 +140,3 @@ def test_a_port_in_use_gives_the_next_one():
         busy.listen()
         taken = busy.getsockname()[1]
         assert free_port(taken) > taken
-
-
-def _wait(address: str, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + START_S
-    while time.monotonic() < until:
-        assert process.poll() is None, "the UI ended by itself"
-        try:
-            with urllib.request.urlopen(address, timeout=5):
-                return
-        except OSError:
-            time.sleep(1)
-    raise AssertionError(f"{address} did not answer in {START_S} s")

@@ -1,5 +1,6 @@
 """The whole graph with every model as small as it can be."""
 
+import json
 from pathlib import Path
 
 from emurl_core.dynamics import DynamicsConfig
@@ -7,7 +8,7 @@ from emurl_core.evaluation import EvaluationConfig, RewardComparisonConfig, Rewa
 from emurl_core.frames import DatasetConfig, FramesConfig
 from emurl_core.ood import OODConfig
 from emurl_core.policy import PolicyConfig
-from emurl_core.profiles import Profile
+from emurl_core.profiles import Profile, load_profile
 from emurl_core.reward import RewardConfig
 from emurl_core.runtime import RuntimeConfig
 from emurl_core.sources.scrape import ScrapeConfig
@@ -43,3 +44,12 @@ def tiny_profile(videos: Path) -> Profile:
         evaluation=EvaluationConfig(episodes=2, episode_steps=12, workers=0),
         validation=ValidationConfig(intro_episodes=1, played_steps=40, timed_steps=1, least_advantage=-1.0),
     )  # fmt: skip
+
+
+def write_profile(path: Path, profile: Profile) -> None:
+    """The profile as the file that `$EMURL_PROFILE` names: what JSON writes of these values is TOML too."""
+    lines = []
+    for section, values in profile.model_dump(mode="json").items():
+        lines += [f"[{section}]", *(f"{k} = {json.dumps(v)}" for k, v in values.items() if v is not None)]
+    path.write_text("\n".join(lines) + "\n")
+    assert load_profile(path) == profile

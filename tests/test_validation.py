@@ -229,6 +229,12 @@ def test_a_cloned_beginning_is_counted_with_what_it_needs(tmp_path):
     assert figures["eta_s"] == pytest.approx(sum(figures[f"{s}_eta_s"] for s in stages))
 
 
+def test_an_encoder_that_is_trained_costs(tmp_path, sound):
+    seeing = changed(policy={"train_encoder": True})
+    figures = throughput.check_throughput(seeing, ArtifactStore(tmp_path)).figures
+    assert figures["policy_step_s"] > sound["throughput"].figures["policy_step_s"]
+
+
 def test_a_slow_step_is_seen_in_the_estimate(tmp_path, monkeypatch):
     import time
 

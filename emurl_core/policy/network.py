@@ -1,9 +1,8 @@
 """VQPolicy: a transformer over the 90 tokens of a frame that says which button to press, and what the future is worth.
 
-The tokenizer's encoder and quantiser come first and stay as they are (`sight` runs them, once a frame; `trained_encoder` trains them
-along). Here token numbers
-become vectors that start as the codebook's, and pass through a transformer that may start as the dynamics model's, with what
-that one has learnt about the game. Older frames of the stack are added onto the same 90 places through tables of their own,
+The tokenizer's encoder and quantiser come first and stay as they are (`sight` runs them, once a frame; `trained_encoder` is for
+training them along). Here token numbers become vectors that start as the codebook's, and pass through a transformer that may
+start as the dynamics model's, with what that one has learnt about the game. Older frames of the stack are added onto the same 90 places through tables of their own,
 so that seeing motion costs next to nothing.
 """
 

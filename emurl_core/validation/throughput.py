@@ -22,6 +22,7 @@ from emurl_core.game import VectorGame
 from emurl_core.policy import PolicyConfig, PolicyShape, VQPolicy
 from emurl_core.policy.ppo import Rollout, update
 from emurl_core.policy.sight import look_with
+from emurl_core.policy.trained_encoder import SeeingPolicy
 from emurl_core.reward import RewardModel
 from emurl_core.reward.member import RewardMember
 from emurl_core.runtime import NullSink, Stopwatch, pick_device
@@ -162,7 +163,8 @@ def _policy_iteration_s(plan: Plan, tokenizer: Tokenizer, device: torch.device) 
     shape = PolicyShape.like(
         Dynamics(plan.dynamics, plan.tokenizer.codes), config.frame_stack, lstm=config.lstm
     )
-    network = VQPolicy(shape).to(device).eval()
+    network = (SeeingPolicy(shape, plan.tokenizer) if config.train_encoder else VQPolicy(shape)).to(device)
+    network.eval()
     played = _step_of_all_s(plan, network, device)
     judge = RewardModel(plan.reward, tokenizer.to(device)).to(device).eval()
     look = look_with(tokenizer.eval(), judge, device)
@@ -184,14 +186,14 @@ def _policy_iteration_s(plan: Plan, tokenizer: Tokenizer, device: torch.device) 
 @torch.no_grad()
 def _step_of_all_s(plan: Plan, network: VQPolicy, device: torch.device) -> float:
     config, rng = plan.policy, np.random.default_rng(0)
-    tokens = torch.zeros(config.envs, config.frame_stack, TOKENS, dtype=torch.int16, device=device)
+    stacks = _stacks(network, config.envs).to(device)
     previous = torch.zeros(config.envs, dtype=torch.int64, device=device)
     with VectorGame(plan.game, config.envs, config.workers, config.seed) as game:
         game.reset()
         game.step(rng.integers(len(Button), size=config.envs))
         clock = Stopwatch()
         for _ in range(_PLAYED_STEPS):
-            network(tokens, previous)[0].cpu()
+            network(stacks, previous)[0].cpu()
             game.step(rng.integers(len(Button), size=config.envs))
         return clock.seconds / _PLAYED_STEPS
 
@@ -200,7 +202,7 @@ def _update_s(network: VQPolicy, shape: PolicyShape, config: PolicyConfig, devic
     size = config.minibatch_size
     one = torch.zeros(1, size)
     rollout = Rollout(
-        stacks=torch.randint(shape.codes, (1, size, shape.frames, TOKENS), dtype=torch.int16),
+        stacks=_stacks(network, size)[None],
         previous=torch.zeros(1, size, dtype=torch.int64),
         actions=torch.zeros(1, size, dtype=torch.int64),
         log_probabilities=one - 2,
@@ -218,6 +220,13 @@ def _update_s(network: VQPolicy, shape: PolicyShape, config: PolicyConfig, devic
     clock = Stopwatch()
     update(network, optimizer, rollout, single, 0, stream, device)
     return clock.seconds
+
+
+def _stacks(network: VQPolicy, size: int) -> torch.Tensor:
+    """Of what the policy sees: frames or tokens."""
+    if network.sees_frames:
+        return _noise(size, network.shape.frames)
+    return torch.randint(network.shape.codes, (size, network.shape.frames, TOKENS), dtype=torch.int16)
 
 
 def _noise(*shape: int) -> torch.Tensor:

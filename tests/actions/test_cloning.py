@@ -225,6 +225,14 @@ def test_a_policy_begins_as_the_cloned_one(recorded, models, cloned):
     assert not torch.allclose(fresh.tensors()["actor.weight"], cloned.tensors()["actor.weight"], atol=1e-4)
 
 
+def test_a_policy_that_trains_its_encoder_begins_as_the_cloned_one_too(recorded, models, cloned):
+    config = POLICY.model_copy(update={"learning_rate": 1e-12, "iterations": 1, "train_encoder": True})
+    policy = train_policy(*models, config, GameConfig(), recorded.context, warm_start=cloned)
+    for name, tensor in cloned.tensors().items():
+        assert torch.allclose(policy.tensors()[name], tensor, atol=1e-6), name
+    assert policy.metrics["train/last/kickstart_divergence"] < 1e-6, "its teacher looks at the same frames"
+
+
 def test_the_cloned_policy_is_held_to_and_the_reward_not_followed_when_the_weight_is_high(
     recorded, models, cloned
 ):
